@@ -1,0 +1,128 @@
+// Package block holds what every format parser emits: blocks of a document's
+// body in reading order, asides beside it, metadata, and coded errors. It is
+// apart from package extract so that parsers and the pool can both import it.
+package block
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Kind says what a block is.
+type Kind string
+
+// Kinds of the body.
+const (
+	Heading   Kind = "heading"
+	Paragraph Kind = "paragraph"
+	ListItem  Kind = "list_item"
+	Code      Kind = "code"
+	Quote     Kind = "quote"
+	Table     Kind = "table"
+)
+
+// Kinds of asides, which stand apart from the body.
+const (
+	Header     Kind = "header"
+	Footer     Kind = "footer"
+	Footnote   Kind = "footnote"
+	Endnote    Kind = "endnote"
+	Comment    Kind = "comment"
+	Annotation Kind = "annotation"
+	FormField  Kind = "form_field"
+	TextBox    Kind = "text_box"
+	Deletion   Kind = "deletion" // text removed by a tracked change
+)
+
+// Block is one paragraph-sized piece of a document. Text is UTF-8 without
+// NUL, U+FFFE or carriage returns.
+type Block struct {
+	Kind  Kind   `json:"kind"`
+	Level int    `json:"level,omitempty"` // heading 1..6; list nesting from 0
+	Text  string `json:"text,omitempty"`  // empty for a table
+	Page  int    `json:"page,omitempty"`  // from 1; 0 when the format has no pages
+	// Label is a list item's computed number or bullet as shown ("2.1", "a)"), empty for a plain bullet.
+	Label string `json:"label,omitempty"`
+	// Rows of a table, each a list of cell texts; the first is the header row when HeaderRow is set.
+	Rows      [][]string `json:"rows,omitempty"`
+	HeaderRow bool       `json:"header_row,omitempty"`
+}
+
+// Metadata is what the file says of itself; fields it doesn't have are zero.
+type Metadata struct {
+	Title    string     `json:"title,omitempty"`
+	Author   string     `json:"author,omitempty"`
+	Language string     `json:"language,omitempty"` // BCP 47, declared or detected
+	Created  *time.Time `json:"created,omitempty"`
+	Modified *time.Time `json:"modified,omitempty"`
+	Pages    int        `json:"pages,omitempty"`
+	Words    int        `json:"words,omitempty"`
+}
+
+// Options bound one parse. Zero means no limit but for Password.
+type Options struct {
+	Password string
+	// Charset is the charset parameter of the declared content type, a hint for text and HTML.
+	Charset string
+	// MaxExpanded bounds what may come out of a compressed container, in bytes.
+	MaxExpanded int64
+	// MaxPages bounds the pages of a paged document.
+	MaxPages int
+	// CacheDir is where a parser may keep compiled code between processes.
+	CacheDir string
+}
+
+// Sink receives a document while it is parsed. An error from it (a limit was
+// reached, the reader went away) ends the parse and is returned by it.
+type Sink interface {
+	Meta(Metadata) error
+	Block(Block) error
+	Aside(Block) error
+	// PageDone reports progress: page n of total is finished. Parsers of
+	// formats without pages report parts of the file in the same way.
+	PageDone(n, total int) error
+	// Warn notes something that was not read as it should.
+	Warn(text string) error
+	// PageError notes a page whose text is missing.
+	PageError(page int, text string) error
+}
+
+// Parser turns one file into blocks. It must return when ctx ends, read f
+// only through ReadAt, and return *Error for anything wrong with the file.
+type Parser func(ctx context.Context, f *os.File, size int64, o Options, sink Sink) error
+
+// Codes of Error.
+const (
+	CodeEncrypted   = "encrypted"
+	CodeCorrupt     = "corrupt"
+	CodeUnsupported = "unsupported"
+	CodeTooLarge    = "too_large"
+	CodeEmpty       = "empty"
+	CodeNoText      = "no_text"
+	CodeBomb        = "bomb"
+	CodeTimeout     = "timeout"
+	CodeMemory      = "memory"
+	CodeCrash       = "crash"
+)
+
+// Error says why a file gave no text. Message is a sentence for people, with
+// what to do about it where there is something to do.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Resource reports whether the file used up time or memory, or took its
+// process down: trying again blindly would do the same.
+func (e *Error) Resource() bool {
+	return e.Code == CodeTimeout || e.Code == CodeMemory || e.Code == CodeCrash
+}
+
+// Errorf makes an *Error with a formatted message.
+func Errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,199 @@
+// Package redistest gives tests a Redis of their own, on every engine that
+// docsvc supports: the in-process one always, a real redis-server wherever
+// one is on PATH or was fetched below .cache. Nothing is shared between tests
+// and no existing server is ever touched.
+package redistest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// Engine names what answers behind a Server.
+type Engine string
+
+// The engines.
+const (
+	Miniredis   Engine = "miniredis"
+	RedisServer Engine = "redis-server"
+)
+
+// Server is a running Redis with an empty keyspace.
+type Server struct {
+	Engine Engine
+	Addr   string // host:port
+	URL    string // redis://host:port/0
+
+	mini *miniredis.Miniredis
+	cmd  *exec.Cmd
+	dir  string
+	bin  string
+	log  *os.File
+}
+
+// Each runs f once per engine as a parallel subtest named for it.
+func Each(t *testing.T, f func(t *testing.T, s *Server)) {
+	t.Helper()
+	t.Run(string(Miniredis), func(t *testing.T) {
+		t.Parallel()
+		f(t, Start(t, Miniredis))
+	})
+	t.Run(string(RedisServer), func(t *testing.T) {
+		t.Parallel()
+		f(t, Start(t, RedisServer))
+	})
+}
+
+// Start runs one engine until the test ends. Without a redis-server binary
+// the test is skipped, but fails when CI=true.
+func Start(t *testing.T, e Engine) *Server {
+	t.Helper()
+	if e == Miniredis {
+		m := miniredis.RunT(t)
+		return &Server{Engine: e, Addr: m.Addr(), URL: "redis://" + m.Addr() + "/0", mini: m}
+	}
+	bin := Binary()
+	if bin == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no redis-server on PATH or below .cache: CI must have one (make test fetches it)")
+		}
+		t.Skip("no redis-server on PATH or below .cache")
+	}
+	s := &Server{Engine: e, bin: bin, dir: t.TempDir()}
+	s.start(t)
+	t.Cleanup(s.stop)
+	return s
+}
+
+// Binary returns the redis-server to use, or "" where there is none.
+func Binary() string {
+	if p, err := exec.LookPath("redis-server"); err == nil {
+		return p
+	}
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return ""
+	}
+	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	p := filepath.Join(root, ".cache", "bin", "redis-server")
+	if _, err := os.Stat(p); err == nil {
+		return p
+	}
+	return ""
+}
+
+// Client returns a client that is closed when the test ends.
+func (s *Server) Client(t *testing.T) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr, DisableIdentity: true})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Kill ends a redis-server with SIGKILL, so that only what its append-only
+// file holds survives. It does nothing on miniredis.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// Restart starts a killed redis-server again on the same port and directory.
+func (s *Server) Restart(t *testing.T) {
+	t.Helper()
+	if s.Engine == RedisServer && s.cmd == nil {
+		s.start(t)
+	}
+}
+
+// FastForward lets d pass for the TTLs of miniredis, which has no clock of
+// its own; on redis-server it does nothing and the caller shortens TTLs.
+func (s *Server) FastForward(d time.Duration) {
+	if s.mini != nil {
+		s.mini.FastForward(d)
+	}
+}
+
+func (s *Server) start(t *testing.T) {
+	t.Helper()
+	var last error
+	for range 5 {
+		if s.Addr == "" {
+			s.Addr = freeAddr(t)
+		}
+		if last = s.launch(); last == nil {
+			s.URL = "redis://" + s.Addr + "/0"
+			return
+		}
+		s.Kill()
+		if strings.Contains(last.Error(), "exited") {
+			s.Addr = "" // another process took the port between choosing and binding it
+		}
+	}
+	t.Fatalf("starting %s: %v", s.bin, last)
+}
+
+func (s *Server) launch() error {
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	if s.log == nil {
+		if s.log, err = os.Create(filepath.Join(s.dir, "redis.log")); err != nil {
+			return err
+		}
+	}
+	s.cmd = exec.Command(s.bin, "--bind", host, "--port", port, "--dir", s.dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction")
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.cmd = nil
+		return err
+	}
+	c := redis.NewClient(&redis.Options{Addr: s.Addr, DisableIdentity: true, MaxRetries: -1})
+	defer func() { _ = c.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		// The answering server must be ours: compare the process id.
+		if info, err := c.Info(ctx, "server").Result(); err == nil {
+			if strings.Contains(info, fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid)) {
+				return nil
+			}
+			return fmt.Errorf("exited: another server answers on %s", s.Addr)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(s.log.Name())
+	return fmt.Errorf("no answer on %s: %s", s.Addr, text)
+}
+
+func (s *Server) stop() {
+	s.Kill()
+	if s.log != nil {
+		_ = s.log.Close()
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
