@@ -43,8 +43,12 @@ type Block struct {
 	Level int    `json:"level,omitempty"` // heading 1..6; list nesting from 0
 	Text  string `json:"text,omitempty"`  // empty for a table
 	Page  int    `json:"page,omitempty"`  // from 1; 0 when the format has no pages
-	// Label is a list item's computed number or bullet as shown ("2.1", "a)"), empty for a plain bullet.
+	// Label is a list item's or heading's computed number as shown ("2.1", "a)"), empty for a plain
+	// bullet; for code the language, for a note its mark.
 	Label string `json:"label,omitempty"`
+	// Continues marks a piece of a block too large to be handed over at once: its Text follows the
+	// previous block's, of the same kind, with nothing in between.
+	Continues bool `json:"continues,omitempty"`
 	// Rows of a table, each a list of cell texts; the first is the header row when HeaderRow is set.
 	Rows      [][]string `json:"rows,omitempty"`
 	HeaderRow bool       `json:"header_row,omitempty"`
