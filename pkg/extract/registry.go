@@ -1,0 +1,57 @@
+package extract
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/detect"
+	"github.com/docsvc/docsvc/pkg/extract/docx"
+	"github.com/docsvc/docsvc/pkg/extract/html"
+	"github.com/docsvc/docsvc/pkg/extract/markdown"
+	"github.com/docsvc/docsvc/pkg/extract/pdf"
+	"github.com/docsvc/docsvc/pkg/extract/plain"
+)
+
+// format is one line of the registry: the name that package detect gives a
+// file, and what reads it. What a format is called outside, its MIME types and
+// file name extensions, is detect's business.
+type format struct {
+	name    string
+	version string // changes when the output for some file changes
+	parse   block.Parser
+}
+
+// registry lists the formats that can be read, one line each.
+func registry() []format {
+	return []format{
+		{detect.PDF, pdf.Version, pdf.Parse},
+		{detect.DOCX, docx.Version, docx.Parse},
+		{detect.HTML, html.Version, html.Parse},
+		{detect.Markdown, markdown.Version, markdown.Parse},
+		{detect.Text, plain.Version, plain.Parse},
+	}
+}
+
+// SupportedTypes lists the MIME types of the formats that can be read.
+func SupportedTypes() []string {
+	var types []string
+	for _, f := range detect.Formats() {
+		types = append(types, f.MIME)
+	}
+	return types
+}
+
+// Declared reports whether a file announced with this content type and name
+// may be of a supported format. The content decides later what it is.
+func Declared(contentType, filename string) bool { return detect.Declared(contentType, filename) }
+
+// Version names the extractor as a whole: while it is the same, the same file
+// gives the same document.
+func Version() string {
+	var parts []string
+	for _, f := range registry() {
+		parts = append(parts, fmt.Sprintf("%s/%s", f.name, f.version))
+	}
+	return strings.Join(parts, " ")
+}
