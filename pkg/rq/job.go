@@ -1,0 +1,54 @@
+package rq
+
+import "time"
+
+// Job is a job hash as read. Fields that this package does not know stay in
+// Extra; a payload that cannot be decoded leaves PayloadErr set and Func "".
+type Job struct {
+	ID     string
+	Queue  string // the origin field
+	Status Status // "created" when the hash has none, as RQ reads it
+
+	Func       string
+	Args       []any
+	Kwargs     map[string]any
+	PayloadErr error
+	Serializer Serializer
+
+	Description string
+	WorkerName  string
+	GroupID     string
+
+	CreatedAt     time.Time
+	EnqueuedAt    time.Time
+	StartedAt     time.Time
+	EndedAt       time.Time
+	LastHeartbeat time.Time
+
+	Timeout    time.Duration  // < 0: none
+	ResultTTL  *time.Duration // nil: RQ's default; < 0: for ever; 0: not kept
+	FailureTTL *time.Duration
+	TTL        *time.Duration
+
+	RetriesLeft     *int
+	RetryIntervals  []time.Duration
+	NumberOfRetries *int
+	Meta            map[string]any
+
+	// Extra has every field not represented above, with its text as stored.
+	Extra map[string]string
+}
+
+// Execution is one run of a job by one worker. J:E in rq:wip:Queue is the
+// fencing token: whoever does not find it there has lost the job.
+type Execution struct {
+	ID        string // 32 hex digits
+	JobID     string
+	Queue     string
+	Worker    string
+	StartedAt time.Time
+}
+
+// Member returns JobID:ID, the member that stands for this execution in
+// rq:wip:Queue.
+func (e Execution) Member() string { return e.JobID + ":" + e.ID }
