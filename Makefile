@@ -1,0 +1,62 @@
+# docsvc. "make" lists the targets.
+BIN := bin/docsvc
+GO ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
+# Arguments for the targets that run a command, e.g. make worker ARGS="--name worker-2".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint clean dev worker worker-all worker-cleanup worker-verbose \
+	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
+
+help: ## list the targets
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-18s %s\n", $$1, $$2}'
+
+build: ## build bin/docsvc
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
+
+demo: ## process the sample documents on a server of their own, then clean up
+	@echo "building docsvc (the first time takes about a minute)"
+	@$(MAKE) --no-print-directory build
+	@$(GO) build -trimpath -o bin/demo ./scripts/demo
+	@exec ./bin/demo -docsvc $(BIN)
+
+test: ## run every test; fetches below .cache what it needs beyond Go
+	@scripts/test.sh
+
+lint: ## gofmt, go vet, staticcheck, shell syntax
+	@scripts/lint.sh
+
+clean: ## remove what was built
+	rm -rf bin
+
+dev: build ## terminal 1: the API (with an embedded Redis and S3 when no Redis is configured)
+	@exec scripts/dev.sh $(BIN) $(ARGS)
+
+worker: build ## terminal 2: a worker for document_processing
+	@exec ./$(BIN) worker $(ARGS)
+
+worker-all: build ## a worker for every configured queue
+	@exec ./$(BIN) worker --all $(ARGS)
+
+worker-cleanup: build ## a worker for cleanup_tasks only
+	@exec ./$(BIN) worker --queues cleanup_tasks $(ARGS)
+
+worker-verbose: build ## a worker with debug logs
+	@exec ./$(BIN) worker --verbose $(ARGS)
+
+queue-info: build ## terminal 3: queues and workers
+	@exec ./$(BIN) queue info $(ARGS)
+
+queue-health: build ## is everything all right? (exit status 4 when not)
+	@exec ./$(BIN) queue health $(ARGS)
+
+cleanup-s3: build ## remove uploads older than 24 h that no document needs
+	@exec ./$(BIN) cleanup s3 $(ARGS)
+
+cleanup-orphaned: build ## remove objects without a document
+	@exec ./$(BIN) cleanup orphaned $(ARGS)
+
+cleanup-daily: build ## expired, s3 and orphaned
+	@exec ./$(BIN) cleanup daily $(ARGS)

@@ -1,0 +1,64 @@
+package config
+
+// Key is one setting: its name in the file, where else it may come from, its
+// default as text and what it means. The table below is the single source of
+// configs/docsvc.yaml, `docsvc config print` and the environment's names.
+type Key struct {
+	Name    string   // dotted path in the file, e.g. "redis.url"
+	Default string   // text form; durations as 1h30m, sizes as 512MiB
+	Env     []string // further environment variables, after DOCSVC_<NAME>; the first that is set wins
+	Secret  bool     // never printed
+	Help    string   // one or two sentences
+}
+
+// Keys returns every setting but the list of queues, in the order of the file.
+func Keys() []Key {
+	return []Key{
+		{Name: "redis.url", Default: "redis://127.0.0.1:6379/0", Env: []string{"REDIS_URL"}, Secret: true,
+			Help: "Redis (6.2 or later) or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path."},
+		{Name: "redis.password_file", Help: "File with the Redis password; beats a password in the URL."},
+		{Name: "redis.namespace", Default: "docsvc:", Help: "Prefix of docsvc's own keys. RQ's keys always begin with rq:."},
+
+		{Name: "storage.endpoint", Default: "https://s3.amazonaws.com", Env: []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},
+			Help: "S3-compatible storage as docsvc reaches it: http(s)://host:port."},
+		{Name: "storage.public_endpoint", Help: "The same storage as clients reach it, for presigned URLs; empty: storage.endpoint."},
+		{Name: "storage.region", Default: "us-east-1", Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Help: "Region that requests are signed for."},
+		{Name: "storage.bucket", Default: "docsvc", Help: "Bucket for uploads and artifacts. It must exist unless storage.create_bucket is true."},
+		{Name: "storage.prefix", Help: "Put before every object key, for a bucket shared with something else."},
+		{Name: "storage.path_style", Default: "auto", Help: "auto, true (http://host/bucket/key) or false (http://bucket.host/key)."},
+		{Name: "storage.create_bucket", Default: "false", Help: "Create the bucket at start where it is missing."},
+		{Name: "storage.access_key", Help: "Access key id; empty: AWS environment, credentials file, instance role or web identity, in that order."},
+		{Name: "storage.secret_key", Secret: true, Help: "Secret of storage.access_key; better in storage.secret_key_file."},
+		{Name: "storage.secret_key_file", Help: "File with the secret of storage.access_key."},
+		{Name: "storage.keep_original", Default: "false", Help: "Keep the uploaded file beside the artifacts after processing; false: it is deleted and /original answers 410."},
+
+		{Name: "server.addr", Default: "127.0.0.1:8000", Help: "Where serve listens. An address other than loopback needs server.api_key_file or server.insecure."},
+		{Name: "server.api_key_file", Env: []string{"DOCSVC_API_KEY_FILE"}, Help: "File with one API key a line; clients send one as a bearer token. Empty: no key is asked for."},
+		{Name: "server.insecure", Default: "false", Help: "Allow an address other than loopback without an API key."},
+		{Name: "server.shutdown_grace", Default: "30s", Help: "How long requests in flight may take to end after SIGTERM."},
+
+		{Name: "uploads.url_ttl", Default: "1h", Help: "How long a presigned upload URL is valid."},
+		{Name: "uploads.max_size", Default: "5GiB", Help: "Largest file_size that is accepted, at most 5GiB."},
+		{Name: "uploads.failed_ttl", Default: "168h", Help: "How long the upload of a failed document is kept, so that it can be retried."},
+
+		{Name: "worker.concurrency", Default: "1", Help: "Jobs a worker process runs at a time; each shows as one RQ worker."},
+		{Name: "worker.work_dir", Help: "Directory for files in work; empty: docsvc-<uid> below the system's temporary directory."},
+		{Name: "worker.unknown", Default: "fail", Help: "A job whose function docsvc doesn't know: fail it (payload untouched), or stop claiming and say why."},
+
+		{Name: "extract.timeout", Default: "10m", Help: "Longest time one file may take in its parser."},
+		{Name: "extract.progress_timeout", Default: "60s", Help: "Longest time without a finished page or part."},
+		{Name: "extract.memory", Default: "512MiB", Help: "Memory of one parser process; above it the process is ended and the file fails."},
+		{Name: "extract.max_text", Default: "256MiB", Help: "Most text one file may give."},
+		{Name: "extract.max_pages", Default: "20000", Help: "Most pages one file may have."},
+		{Name: "extract.cache_dir", Help: "Directory for the PDF engine's compiled code; empty: docsvc below the user's cache directory."},
+
+		{Name: "chunks.max_tokens", Default: "500", Help: "Most tokens in a chunk."},
+		{Name: "chunks.overlap", Default: "50", Help: "Tokens repeated from the chunk before, in whole sentences."},
+
+		{Name: "cleanup.older_than", Default: "24h", Help: "Age from which cleanup looks at an object."},
+		{Name: "cleanup.daily_at", Default: "02:00", Help: "Local time of the daily cleanup of serve --standalone; empty: none."},
+
+		{Name: "log.level", Default: "info", Help: "debug, info, warn or error."},
+		{Name: "log.format", Default: "auto", Help: "json, console, or auto: console on a terminal."},
+	}
+}
