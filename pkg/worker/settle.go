@@ -1,0 +1,198 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/docsvc/docsvc/pkg/rq"
+)
+
+// maxConflicts bounds how often OnConflict is asked for one job.
+const maxConflicts = 10
+
+// maxRejected bounds how often an outcome is sent that Redis refuses with an
+// error other than being unavailable (a script error, an unencodable value).
+const maxRejected = 5
+
+// settle reports how an execution ended, until Redis has accepted or fenced it.
+func (w *Worker) settle(base context.Context, r *run, res Result, err error) {
+	defer r.settled.Store(true)
+	for conflicts := 0; ; conflicts++ {
+		out, drop := w.judge(r, res, err)
+		if drop {
+			r.task.Log.Warn().AnErr("handler_error", err).Msg("the job was taken from this worker: its result is dropped")
+			w.after(base, r, res, false)
+			return
+		}
+		fin, sent := w.finish(base, r, out)
+		if !sent {
+			return
+		}
+		var conflict *rq.ConditionError
+		if !errors.As(fin.Err, &conflict) {
+			w.report(r, out, fin)
+			w.after(base, r, res, fin.Err == nil && out.Kind == rq.OutcomeFinish)
+			return
+		}
+		res, err = w.resolve(r, res, conflict, conflicts)
+	}
+}
+
+// resolve asks for another result when a condition did not hold.
+func (w *Worker) resolve(r *run, res Result, conflict *rq.ConditionError, conflicts int) (Result, error) {
+	ask, settled := res.OnConflict, res.Settled
+	if ask == nil || conflicts >= maxConflicts {
+		return Result{Settled: settled}, &Failure{Class: Transient, Code: CodeConflict,
+			Err: fmt.Errorf("the result could not be committed: %w", conflict)}
+	}
+	next, err := guard(r.task.Log, func() (Result, error) { return ask(r.ctx, conflict) })
+	if err != nil && next.Settled == nil {
+		next.Settled = settled
+	}
+	return next, err
+}
+
+// judge turns what a handler returned into an outcome. drop means that there
+// is nobody to report to.
+func (w *Worker) judge(r *run, res Result, err error) (out rq.Outcome, drop bool) {
+	out = rq.Outcome{Execution: r.claimed.Execution, Job: r.claimed.Job}
+	if err == nil {
+		out.Kind, out.Result, out.Effects, out.Conditions = rq.OutcomeFinish, res.Value, res.Effects, res.Conditions
+		return out, false
+	}
+	out.Error = err.Error()
+	switch cause := context.Cause(r.ctx); {
+	case errors.Is(err, errNotOurs):
+		out.Kind = rq.OutcomeReturnHead
+	case cause == nil:
+		out.Kind, out.ErrorCode = classify(err)
+	case errors.Is(cause, ErrLeaseLost):
+		return out, true
+	case errors.Is(cause, ErrKilled):
+		out.Kind, out.Error = rq.OutcomeReturnHead, cause.Error()
+	case errors.Is(cause, ErrStopped):
+		// RQ's own text (rq/worker/base.py), which its users look for.
+		out.Kind, out.Error = rq.OutcomeStop, "Job stopped by user, work-horse terminated."
+	case errors.Is(cause, ErrHorseKilled):
+		out.Kind, out.ErrorCode, out.Error = rq.OutcomeRetry, CodeKilled, cause.Error()
+	case errors.Is(cause, ErrTimeout):
+		out.Kind, out.ErrorCode = rq.OutcomeFail, CodeTimeout
+		out.Error = fmt.Sprintf("the job ran longer than its timeout of %s and was ended", r.claimed.Job.Timeout)
+	default:
+		out.Kind, out.ErrorCode = classify(err)
+	}
+	return out, false
+}
+
+// classify says how an error that the handler chose itself is treated.
+func classify(err error) (rq.OutcomeKind, string) {
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		return rq.OutcomeFail, CodePanic
+	}
+	var f *Failure
+	switch {
+	case !errors.As(err, &f):
+		return rq.OutcomeRetry, CodeError
+	case f.Class == Transient:
+		return rq.OutcomeRetry, f.Code
+	default:
+		return rq.OutcomeFail, f.Code
+	}
+}
+
+// finish sends an outcome until Redis has answered it. sent is false when the
+// worker gave up: it was killed while Redis was away, or Redis refuses every
+// form of the outcome. The lease brings the job back then.
+func (w *Worker) finish(base context.Context, r *run, out rq.Outcome) (fin rq.Finished, sent bool) {
+	waiting := "finishing job " + r.claimed.Execution.JobID
+	defer w.outages.up(waiting)
+	ctx, cancel := w.untilGivenUp(base)
+	defer cancel()
+	rejected := 0
+	for try := 0; ; try++ {
+		var fins []rq.Finished
+		err := w.call(ctx, func(ctx context.Context) (err error) {
+			fins, err = w.q.Finish(ctx, []rq.Outcome{out})
+			return err
+		})
+		switch {
+		case err == nil && len(fins) == 1:
+			return fins[0], true
+		case err == nil:
+			err = fmt.Errorf("%d answers to one outcome", len(fins))
+		}
+		if ctx.Err() == nil && rq.IsUnavailable(err) {
+			w.outages.down(waiting, err)
+		} else if rejected++; rejected == maxRejected && out.Kind == rq.OutcomeFinish {
+			r.task.Log.Error().Err(err).Msg("the result cannot be stored: failing the job instead")
+			out = rq.Outcome{Execution: out.Execution, Job: out.Job, Kind: rq.OutcomeFail, ErrorCode: CodeBadResult,
+				Error: fmt.Sprintf("the job's result could not be stored: %v", err)}
+			rejected = 0
+		}
+		if rejected == maxRejected || !pause(ctx, try) {
+			r.task.Log.Error().Err(err).Msg("giving up reporting the job's end: its lease brings it back")
+			return rq.Finished{}, false
+		}
+	}
+}
+
+// untilGivenUp returns a context that ends GiveUp after a cold stop.
+func (w *Worker) untilGivenUp(base context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(base)
+	stop := context.AfterFunc(w.killed, func() {
+		if sleep(ctx, w.c.GiveUp) {
+			cancel()
+		}
+	})
+	return ctx, func() { stop(); cancel() }
+}
+
+// report logs how a job ended.
+func (w *Worker) report(r *run, out rq.Outcome, fin rq.Finished) {
+	log, took := r.task.Log, w.c.Clock().Sub(r.began)
+	switch {
+	case errors.Is(fin.Err, rq.ErrLateFinish):
+		log.Warn().Dur("ms", took).Msg("late: the execution was fenced (canceled or taken over); its result is dropped")
+	case fin.Err != nil:
+		log.Error().Err(fin.Err).Msg("finishing the job")
+	case out.Kind == rq.OutcomeFinish:
+		log.Info().Dur("ms", took).Msg("job finished")
+	case out.Kind == rq.OutcomeReturnHead:
+		log.Info().Dur("ms", took).Str("why", out.Error).Msg("job went back to the head of its queue")
+	case fin.Status == rq.StatusFailed:
+		log.Error().Dur("ms", took).Str("code", out.ErrorCode).Str("error", out.Error).Msg("job failed")
+	default:
+		e := log.Warn().Dur("ms", took).Str("code", out.ErrorCode).Str("error", out.Error).Str("status", string(fin.Status))
+		if !fin.NextAttempt.IsZero() {
+			e = e.Time("next_attempt_at", fin.NextAttempt)
+		}
+		e.Msg("job not finished")
+	}
+}
+
+// after tells the handler's result that it was accepted or refused.
+func (w *Worker) after(base context.Context, r *run, res Result, accepted bool) {
+	r.settled.Store(true)
+	if res.Settled == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.task.Log.WithContext(base), SettledTimeout)
+	defer cancel()
+	defer context.AfterFunc(w.killed, func() {
+		if sleep(ctx, w.c.GiveUp) {
+			cancel()
+		}
+	})()
+	_, _ = guard(r.task.Log, func() (Result, error) { res.Settled(ctx, accepted); return Result{}, nil })
+}
+
+// attempt counts the runs of a job that ended in an error or a returned Retry.
+func attempt(j *rq.Job) int {
+	n := 1
+	if j.NumberOfRetries != nil {
+		n += *j.NumberOfRetries
+	}
+	return n
+}
