@@ -1,0 +1,172 @@
+// Package archive reads the parts of zip containers (Office Open XML and its
+// like) within limits, so that no small file can expand into a large one: a
+// part is only ever streamed, and the bytes that come out of all of them
+// together count against one budget.
+package archive
+
+import (
+	"archive/zip"
+	"errors"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+)
+
+const (
+	// maxDirectory bounds the bytes of the central directory: room for 100,000 parts, some 30 MB
+	// once read.
+	maxDirectory = 8 << 20
+	// maxPart bounds what may come out of one part.
+	maxPart = 64 << 20
+	// maxExpanded is the budget of a whole archive when Limits don't say.
+	maxExpanded = 256 << 20
+	// Deflate can't do better than 1032:1. XML of real documents stays below 100:1; the exceptions
+	// are small, so the ratio only counts for parts above ratioFloor.
+	maxRatio   = 300
+	ratioFloor = 4 << 20
+)
+
+// Limits bound an archive, in bytes. Zero means the defaults.
+type Limits struct {
+	Expanded int64 // all that is read from the archive together
+	Part     int64 // one part
+}
+
+// Archive is an open zip container. It is for one goroutine.
+type Archive struct {
+	parts map[string]*zip.File
+	names []string
+	left  int64
+	part  int64
+}
+
+// Open reads the directory of a zip container of size bytes. An error is a
+// *block.Error (corrupt, bomb, or unsupported for a name used twice) or comes
+// from reading r.
+func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
+	meter := &meteredReaderAt{r: r, left: maxDirectory}
+	z, err := zip.NewReader(meter, size)
+	if meter.spent {
+		return nil, block.Errorf(block.CodeBomb, "the file is a zip archive with too many parts (its directory is over %d MiB)", maxDirectory>>20)
+	}
+	if err != nil {
+		if meter.err != nil {
+			return nil, meter.err
+		}
+		return nil, block.Errorf(block.CodeCorrupt, "the file is a damaged or incomplete zip archive (%v)", err)
+	}
+	meter.open = true
+	a := &Archive{parts: make(map[string]*zip.File, len(z.File)), left: l.Expanded, part: l.Part}
+	if a.left <= 0 {
+		a.left = maxExpanded
+	}
+	if a.part <= 0 {
+		a.part = maxPart
+	}
+	for _, f := range z.File {
+		name := canonical(f.Name)
+		if _, twice := a.parts[name]; twice || strings.HasSuffix(name, "/") {
+			continue // the first of two wins, as in most readers
+		}
+		a.parts[name] = f
+		a.names = append(a.names, name)
+	}
+	return a, nil
+}
+
+// canonical is the form under which part names are compared: Office Open XML
+// names are case-insensitive, and some writers use backslashes.
+func canonical(name string) string {
+	name = strings.ToLower(strings.ReplaceAll(name, `\`, "/"))
+	dir := strings.HasSuffix(name, "/")
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if dir {
+		name += "/"
+	}
+	return name
+}
+
+// Has reports whether there is a part of that name.
+func (a *Archive) Has(name string) bool {
+	_, ok := a.parts[canonical(name)]
+	return ok
+}
+
+// Names lists the parts in the order of the directory, in lower case.
+func (a *Archive) Names() []string { return a.names }
+
+// ErrNoPart is returned by Part for a name that isn't there.
+var ErrNoPart = errors.New("no such part in the archive")
+
+// Part opens one part for streaming. Reading fails with a *block.Error: bomb
+// when the part or the archive expands beyond its limits, corrupt when its
+// compressed data is damaged.
+func (a *Archive) Part(name string) (io.ReadCloser, error) {
+	f, ok := a.parts[canonical(name)]
+	if !ok {
+		return nil, ErrNoPart
+	}
+	if f.Flags&1 != 0 {
+		return nil, block.Errorf(block.CodeEncrypted, "the zip archive is encrypted with a password (part %q)", f.Name)
+	}
+	rc, err := f.Open()
+	if err != nil {
+		return nil, block.Errorf(block.CodeCorrupt, "part %q of the file can't be unpacked (%v)", f.Name, err)
+	}
+	return &partReader{rc: rc, a: a, name: f.Name, packed: int64(f.CompressedSize64)}, nil
+}
+
+// partReader counts what comes out of a part against the archive's budget.
+type partReader struct {
+	rc     io.ReadCloser
+	a      *Archive
+	name   string
+	packed int64 // compressed bytes, as the directory says: a lie only makes the ratio stricter or is caught by the budgets
+	out    int64
+}
+
+func (p *partReader) Read(b []byte) (int, error) {
+	n, err := p.rc.Read(b)
+	p.out += int64(n)
+	p.a.left -= int64(n)
+	switch {
+	case p.out > p.a.part:
+		return 0, block.Errorf(block.CodeBomb, "part %q of the file expands to more than %d MiB", p.name, p.a.part>>20)
+	case p.a.left < 0:
+		return 0, block.Errorf(block.CodeBomb, "the file expands to more than its limit, in part %q", p.name)
+	case p.out > ratioFloor && p.out/maxRatio > p.packed:
+		return 0, block.Errorf(block.CodeBomb, "part %q of the file expands to more than %d times its size", p.name, maxRatio)
+	}
+	if err != nil && err != io.EOF {
+		return n, block.Errorf(block.CodeCorrupt, "part %q of the file is damaged (%v)", p.name, err)
+	}
+	return n, err
+}
+
+func (p *partReader) Close() error { return p.rc.Close() }
+
+// meteredReaderAt bounds what zip.NewReader reads and so how many parts it
+// lists: the count in the archive's own trailer needn't be true.
+type meteredReaderAt struct {
+	r     io.ReaderAt
+	left  int64
+	open  bool // the directory is read, no more metering
+	spent bool
+	err   error // of r itself
+}
+
+func (m *meteredReaderAt) ReadAt(b []byte, off int64) (int, error) {
+	if !m.open {
+		if m.left -= int64(len(b)); m.left < 0 {
+			m.spent = true
+			return 0, errors.New("directory too large")
+		}
+	}
+	n, err := m.r.ReadAt(b, off)
+	if err != nil && err != io.EOF {
+		m.err = err
+	}
+	return n, err
+}
