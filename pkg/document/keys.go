@@ -1,0 +1,98 @@
+package document
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// DefaultOwner owns every document until there are API keys with owners.
+const DefaultOwner = "default"
+
+// Names of the objects of one execution.
+const (
+	TextName     = "text.md"
+	ChunksName   = "chunks.jsonl"
+	ManifestName = "document.json" // written last: its presence means complete
+	OriginalName = "original"
+)
+
+// Prefixes of all uploads and of all documents in the store.
+const (
+	UploadsPrefix   = "temp/"
+	DocumentsPrefix = "documents/"
+)
+
+// UploadKey is where an upload goes.
+func UploadKey(docID, uploadID string) string { return UploadsPrefix + docID + "/" + uploadID }
+
+// DocumentPrefix is where all executions of a document write.
+func DocumentPrefix(docID string) string { return DocumentsPrefix + docID + "/" }
+
+// ArtifactPrefix is where one execution writes.
+func ArtifactPrefix(docID, executionID string) string {
+	return DocumentPrefix(docID) + executionID + "/"
+}
+
+// OriginalKey is where a kept original goes.
+func OriginalKey(docID, executionID string) string {
+	return ArtifactPrefix(docID, executionID) + OriginalName
+}
+
+// ParseUploadKey takes the key of an upload apart.
+func ParseUploadKey(key string) (docID, uploadID string, ok bool) {
+	rest, ok := strings.CutPrefix(key, UploadsPrefix)
+	if !ok {
+		return "", "", false
+	}
+	docID, uploadID, ok = strings.Cut(rest, "/")
+	return docID, uploadID, ok && validID(docID) && uploadID != ""
+}
+
+// ParseArtifactKey takes the key of an artifact apart.
+func ParseArtifactKey(key string) (docID, executionID, name string, ok bool) {
+	rest, ok := strings.CutPrefix(key, DocumentsPrefix)
+	if !ok {
+		return "", "", "", false
+	}
+	docID, rest, _ = strings.Cut(rest, "/")
+	executionID, name, ok = strings.Cut(rest, "/")
+	return docID, executionID, name, ok && validID(docID) && executionID != "" && name != ""
+}
+
+// validID reports whether id is a UUID as docsvc writes it.
+func validID(id string) bool {
+	u, err := uuid.Parse(id)
+	return err == nil && u.String() == id
+}
+
+// keys makes the names of all keys below a namespace such as "docsvc:".
+type keys struct{ ns string }
+
+func (k keys) document(id string) string { return k.ns + "doc:" + id }
+func (k keys) upload(id string) string   { return k.ns + "upload:" + id }
+func (k keys) password(id string) string { return k.ns + "password:" + id }
+
+// Sorted sets of document ids, scored by the milliseconds of their creation.
+func (k keys) all() string                { return k.ns + "docs" }
+func (k keys) byState(s State) string     { return k.ns + "docs:status:" + string(s) }
+func (k keys) byTag(tag string) string    { return k.ns + "docs:tag:" + tag }
+func (k keys) byOwner(name string) string { return k.ns + "docs:owner:" + name }
+
+// Sorted sets of document ids, scored by the milliseconds at which their URL
+// runs out: those waiting for their upload, and those whose object may have to
+// be removed because it came too late or was never processed.
+func (k keys) openUploads() string    { return k.ns + "uploads:open" }
+func (k keys) expiredUploads() string { return k.ns + "uploads:expired" }
+
+// Claims: the document that has these bytes, or this text.
+func (k keys) sha256(owner, sum string) string { return k.ns + "sha256:" + owner + ":" + sum }
+func (k keys) text(owner, sum string) string   { return k.ns + "text:" + owner + ":" + sum }
+
+// timings is a stream with one entry per finished job, for estimates.
+func (k keys) timings() string { return k.ns + "timings" }
+
+func (k keys) installation() string { return k.ns + "installation" }
+func (k keys) sweepLock() string    { return k.ns + "sweep:lock" }
+func (k keys) sweepCursor() string  { return k.ns + "sweep:cursor" }
+func (k keys) events() string       { return k.ns + "events" }
