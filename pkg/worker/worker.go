@@ -41,6 +41,7 @@ type Worker struct {
 	stop     context.CancelFunc
 	killed   context.Context // ends at cold stop
 	kill     context.CancelFunc
+	done     chan struct{} // closed when Run returns
 	wake     chan struct{} // a slot, a queue or the state changed: look again
 
 	mu      sync.Mutex
@@ -62,6 +63,7 @@ func newWorker(c Config, q queue) *Worker {
 	w := &Worker{
 		c: c, q: q,
 		handlers: make(map[string]Handler, len(c.Handlers)),
+		done:     make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 		shunned:  map[string]string{},
 	}
@@ -94,6 +96,9 @@ func (w *Worker) Kill() {
 	w.kill()
 }
 
+// Done is closed when Run has returned.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
 // Run works until ctx ends or Stop was called and the jobs in hand are done,
 // until the queues are drained in burst mode, or until every slot was shut
 // down by command. While Redis is away it waits. An error means that it could
@@ -106,6 +111,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.ran = true
 	w.mu.Unlock()
+	defer close(w.done)
 
 	defer context.AfterFunc(ctx, w.stop)()
 	defer w.Kill() // frees both contexts on every way out

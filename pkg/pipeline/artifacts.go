@@ -1,0 +1,131 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/chunk"
+	"github.com/docsvc/docsvc/pkg/document"
+	"github.com/docsvc/docsvc/pkg/extract"
+	"github.com/docsvc/docsvc/pkg/objstore"
+)
+
+// prefix is where this execution's artifacts go.
+func (e *execution) prefix() string {
+	return document.ArtifactPrefix(e.doc.ID, e.task.Execution.ID)
+}
+
+// store writes the artifacts, document.json last: its presence means complete.
+func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chunk.Chunk) error {
+	e.wrote = true
+	lines, err := jsonLines(chunks)
+	if err != nil {
+		return err
+	}
+	e.chunksDone(75, "storing the text", 0)
+	if err := e.put(ctx, document.TextName, "text/markdown; charset=utf-8", []byte(r.Text)); err != nil {
+		return err
+	}
+	e.chunksDone(85, "storing the chunks", len(chunks))
+	if err := e.put(ctx, document.ChunksName, "application/x-ndjson", lines); err != nil {
+		return err
+	}
+	if e.p.c.Documents.KeepOriginal() {
+		e.manifest.OriginalKey = document.OriginalKey(e.doc.ID, e.task.Execution.ID)
+		if err := e.p.c.Store.Copy(ctx, e.doc.UploadKey, e.manifest.OriginalKey); err != nil {
+			return fmt.Errorf("keeping the original: %w", err)
+		}
+	}
+	e.chunksDone(95, "finishing", len(chunks))
+	e.manifest.ProcessedAt, e.manifest.Seconds = e.p.c.Clock().UTC(), e.seconds()
+	body, err := json.MarshalIndent(e.manifest, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", document.ManifestName, err)
+	}
+	return e.put(ctx, document.ManifestName, "application/json", append(body, '\n'))
+}
+
+func (e *execution) chunksDone(percent int, step string, n int) {
+	e.progress.set(document.Progress{Status: document.Chunking, Percent: percent, Step: step,
+		ChunksProcessed: n, TotalChunks: e.manifest.Chunks})
+}
+
+func (e *execution) put(ctx context.Context, name, contentType string, body []byte) error {
+	_, err := e.p.c.Store.Put(ctx, e.prefix()+name, bytes.NewReader(body), int64(len(body)), objstore.PutOptions{ContentType: contentType})
+	if err != nil {
+		return fmt.Errorf("storing %s: %w", name, err)
+	}
+	return nil
+}
+
+// jsonLines writes one chunk per line.
+func jsonLines(chunks []chunk.Chunk) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	for i := range chunks {
+		if err := enc.Encode(&chunks[i]); err != nil {
+			return nil, fmt.Errorf("encoding chunk %d: %w", i, err)
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// settled removes what isn't needed once Redis has answered: after a commit or
+// duplicate the upload and what earlier executions left, else this execution's
+// own artifacts. What it doesn't get done, cleanup does.
+func (e *execution) settled(ctx context.Context, accepted bool) {
+	log := e.task.Log
+	doc, err := e.p.c.Documents.Get(ctx, e.doc.ID)
+	switch {
+	case isMissing(err):
+		doc = &document.Document{ID: e.doc.ID} // deleted meanwhile: nothing of it is wanted
+	case err != nil:
+		log.Warn().Err(err).Msg("the record cannot be read: cleanup removes what isn't needed")
+		return
+	}
+	mine := doc.ExecutionID == e.task.Execution.ID
+	switch {
+	case doc.Status == document.Completed && mine:
+		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), e.prefix())
+		e.removeUpload(ctx)
+	case doc.Status == document.Duplicate && accepted:
+		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), "")
+		e.removeUpload(ctx)
+	case e.wrote && !mine:
+		e.removeBelow(ctx, e.prefix(), "")
+	}
+}
+
+// removeBelow deletes the objects below prefix but for those below keep.
+func (e *execution) removeBelow(ctx context.Context, prefix, keep string) {
+	var keys []string
+	for o, err := range e.p.c.Store.List(ctx, prefix, "") {
+		if err != nil {
+			e.task.Log.Warn().Err(err).Msg("listing artifacts: cleanup removes what isn't needed")
+			return
+		}
+		if keep == "" || !strings.HasPrefix(o.Key, keep) {
+			keys = append(keys, o.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	for key, err := range e.p.c.Store.Delete(ctx, keys...) {
+		e.task.Log.Warn().Err(err).Str("key", key).Msg("removing an artifact: cleanup does it")
+	}
+}
+
+func (e *execution) removeUpload(ctx context.Context) {
+	for key, err := range e.p.c.Store.Delete(ctx, e.doc.UploadKey) {
+		e.task.Log.Warn().Err(err).Str("key", key).Msg("removing the upload: cleanup does it")
+		return
+	}
+	if err := e.p.c.Documents.UploadRemoved(ctx, e.doc); err != nil {
+		e.task.Log.Warn().Err(err).Msg("noting that the upload was removed")
+	}
+}

@@ -1,0 +1,47 @@
+// Package pipeline processes documents: it is the handler of the function
+// docsvc.process_document(document_id).
+//
+//	fetch ──> seen these bytes? ──> extract ──> seen this text? ──> chunk ──> store ──> commit
+//	  │             │ duplicate       │              │ duplicate                          │
+//	  └─ pinned ETag or version       └─ in a child process                               └─ in the finish script
+//
+// The upload is read once, by the ETag or version that was pinned when
+// processing was asked for, into a file of the work directory, and hashed on
+// the way. Artifacts (text.md, chunks.jsonl, and last document.json) are
+// written below documents/<document>/<execution>/, where nobody looks until
+// the finish script has written that execution's id into the record: that is
+// the commit. Both looks for duplicates before it only save work; the
+// decision falls in the same script, by claiming the hashes.
+//
+// # Killed anywhere and run again, it ends the same
+//
+//	killed                                   what is left                  who removes it
+//	before the commit                        files of the work directory   the next pipeline that starts there
+//	                                         an uncommitted prefix         the run that commits, else cleanup
+//	between commit and removal of the upload the upload, the old prefixes  cleanup
+//
+// An execution that was fenced removes its own artifacts, after a look at the
+// record: a finish whose acknowledgement was lost looks like a fenced one.
+// The upload is removed only after an accepted commit or duplicate; a failed
+// document keeps it, so that it can be processed again.
+//
+// # Result
+//
+// The job's return value is a dict:
+//
+//	document_id   text
+//	status        "completed" or "duplicate"
+//	duplicate_of  text; only with "duplicate". The numbers are that document's then
+//	pages         int, 0 when the format has no pages
+//	chunks        int
+//	words         int
+//	seconds       float, from the start of this execution
+//
+// # Failures
+//
+// The codes that this package gives: bad_arguments, not_found and others of
+// package document, upload_gone, upload_changed, hash_mismatch, no_text
+// (permanent); storage_unavailable, redis_unavailable, disk_full,
+// extractor_unavailable (transient). Those of package extract/block are
+// permanent, but for timeout, memory and crash, which are resource failures.
+package pipeline

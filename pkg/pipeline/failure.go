@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/docsvc/docsvc/pkg/document"
+	"github.com/docsvc/docsvc/pkg/extract"
+	"github.com/docsvc/docsvc/pkg/objstore"
+	"github.com/docsvc/docsvc/pkg/rq"
+	"github.com/docsvc/docsvc/pkg/worker"
+)
+
+// Codes of failures that this package finds; others come from packages
+// document and extract/block.
+const (
+	CodeBadArguments  = "bad_arguments"
+	CodeUploadGone    = "upload_gone"
+	CodeUploadChanged = "upload_changed"
+	CodeHashMismatch  = "hash_mismatch"
+	CodeStorage       = "storage_unavailable"
+	CodeRedis         = "redis_unavailable"
+	CodeDiskFull      = "disk_full"
+	CodeExtractor     = "extractor_unavailable"
+	CodeChunking      = "chunking"
+)
+
+func permanent(code, format string, args ...any) error {
+	return &worker.Failure{Class: worker.Permanent, Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+func transient(code, format string, args ...any) error {
+	return &worker.Failure{Class: worker.Transient, Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// classify says how an error of any step is treated, in words for whoever
+// sent the document. Errors that are Failures already, the end of the context
+// and a lost execution pass through.
+func classify(ctx context.Context, err error) error {
+	var failure *worker.Failure
+	var space *spaceError
+	var extracted *extract.Error
+	var doc *document.Error
+	switch {
+	case errors.As(err, &failure), ctx.Err() != nil, errors.Is(err, rq.ErrLateFinish):
+		return err
+	case errors.As(err, &extracted):
+		class := worker.Permanent
+		if extracted.Resource() {
+			class = worker.Resource
+		}
+		return &worker.Failure{Class: class, Code: extracted.Code, Err: err}
+	case errors.As(err, &doc):
+		return classifyRecord(doc, err)
+	case errors.As(err, &space):
+		return transient(CodeDiskFull, "%w", err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return transient(CodeDiskFull, "the worker's disk is full: %w; free some space in worker.work_dir", err)
+	case errors.Is(err, objstore.ErrNotFound):
+		return permanent(CodeUploadGone, "the uploaded file is not in storage any more; upload it again as a new document")
+	case errors.Is(err, objstore.ErrChanged):
+		return permanent(CodeUploadChanged, "the uploaded file was replaced after processing had been asked for; upload it again as a new document")
+	case errors.Is(err, objstore.ErrUnavailable):
+		return transient(CodeStorage, "waiting for storage: %w", err)
+	case rq.IsUnavailable(err):
+		return transient(CodeRedis, "waiting for redis: %w", err)
+	}
+	return err
+}
+
+func classifyRecord(doc *document.Error, err error) error {
+	switch doc.Kind {
+	case document.Unavailable, document.Internal:
+		return &worker.Failure{Class: worker.Transient, Code: doc.Code, Err: err}
+	default:
+		return &worker.Failure{Class: worker.Permanent, Code: doc.Code, Err: err}
+	}
+}

@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/docsvc/docsvc/pkg/document"
+	"github.com/docsvc/docsvc/pkg/objstore"
+)
+
+// maxResumes bounds how often a download that breaks without getting on is
+// taken up again.
+const maxResumes = 3
+
+// fetch downloads the pinned upload into a file and checks size and hash. done
+// closes and removes the file and may be called twice.
+func (e *execution) fetch(ctx context.Context) (file *os.File, done func(), err error) {
+	file, done, err = e.p.dir.create(e.doc.FileSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.progress.set(document.Progress{Status: document.Extracting, Percent: 1, Step: "fetching the file"})
+	sum := sha256.New()
+	n, err := e.download(ctx, file, sum)
+	if err == nil {
+		err = e.checkContent(n, sum)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return file, done, nil
+}
+
+// download copies the object, going on where a broken connection left it.
+func (e *execution) download(ctx context.Context, file *os.File, sum hash.Hash) (n int64, err error) {
+	for stalled := 0; stalled <= maxResumes; stalled++ {
+		var got int64
+		got, err = e.downloadFrom(ctx, n, io.MultiWriter(file, sum))
+		n += got
+		if err == nil || !errors.Is(err, objstore.ErrUnavailable) || n == 0 {
+			return n, err
+		}
+		if got > 0 {
+			stalled = 0
+		}
+		select {
+		case <-ctx.Done():
+			return n, err
+		case <-time.After(100 * time.Millisecond << stalled):
+		}
+	}
+	return n, err
+}
+
+func (e *execution) downloadFrom(ctx context.Context, offset int64, to io.Writer) (int64, error) {
+	body, object, err := e.p.c.Store.Get(ctx, e.doc.UploadKey,
+		objstore.GetOptions{ETag: e.doc.ETag, VersionID: e.doc.VersionID, Offset: offset})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = body.Close() }()
+	if offset == 0 && object.Size != e.doc.FileSize {
+		return 0, sizeMismatch(e.doc.FileSize, object.Size)
+	}
+	// One byte more than expected is enough to know that it is too much.
+	return io.Copy(to, io.LimitReader(body, e.doc.FileSize-offset+1))
+}
+
+func sizeMismatch(want, got int64) error {
+	return permanent(CodeHashMismatch, "the uploaded file has %d bytes and %d were declared; upload it again as a new document", got, want)
+}
+
+// checkContent compares what came with what was declared.
+func (e *execution) checkContent(n int64, sum hash.Hash) error {
+	if n != e.doc.FileSize {
+		return sizeMismatch(e.doc.FileSize, n)
+	}
+	e.manifest.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	if want := strings.ToLower(e.doc.FileHash); want != "" && want != e.manifest.SHA256 {
+		return permanent(CodeHashMismatch, "the uploaded file's sha256 is %s and %s was declared; it was damaged on the way or is another file: upload it again as a new document",
+			e.manifest.SHA256, want)
+	}
+	e.manifest.FileSize = n
+	return nil
+}
+
+// seconds is how long this execution has run, to the millisecond.
+func (e *execution) seconds() float64 {
+	return e.p.c.Clock().Sub(e.began).Round(time.Millisecond).Seconds()
+}
