@@ -1,8 +1,323 @@
 package extract
 
-import "context"
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/detect"
+)
+
+// Exit codes of a child beside 0 (the parent closed the channel) and Go's 2.
+const (
+	exitChannel = 70 // the channel is unusable
+	exitMemory  = 71 // it found itself over its memory limit
+)
+
+// childFD is the descriptor that the parent passes the channel as: the first
+// of exec.Cmd.ExtraFiles.
+const childFD = 3
 
 // RunChild is the body of the child process: it serves documents that the
 // parent sends over descriptor 3 until that is closed, and returns the exit
 // code. Nothing else may use the process.
-func RunChild(ctx context.Context) int { return 1 }
+func RunChild(ctx context.Context) int {
+	return runChild(ctx, registry(), detect.Detect)
+}
+
+// detector is detect.Detect, or what a test puts in its place.
+type detector func(r io.ReaderAt, size int64, name, declared string) (detect.Result, error)
+
+func runChild(ctx context.Context, formats []format, detect detector) int {
+	s, err := newChildServer(formats, detect)
+	if err == nil {
+		err = s.serve(ctx)
+		s.conn.Close()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintln(os.Stderr, "extract:", err)
+		return exitChannel
+	}
+	return 0
+}
+
+// childServer is the child's side of the channel.
+type childServer struct {
+	conn    *net.UnixConn
+	formats []format
+	detect  detector
+	out     *frameWriter
+	setup   setupMessage
+}
+
+func newChildServer(formats []format, detect detector) (*childServer, error) {
+	hardenChild()
+	file := os.NewFile(childFD, "channel")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		return nil, fmt.Errorf("this command is started by docsvc itself, with a socket as descriptor %d: %w", childFD, err)
+	}
+	channel, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("descriptor %d is not a unix socket", childFD)
+	}
+	return &childServer{conn: channel, formats: formats, detect: detect, out: &frameWriter{w: channel}}, nil
+}
+
+// request is one frame from the parent with the descriptor that came along.
+type request struct {
+	t       frameType
+	payload []byte
+	file    *os.File // of a job
+}
+
+// serve handles requests one after the other. Reading goes on meanwhile, so
+// that a parent that went away ends the process even in the middle of a parse.
+func (s *childServer) serve(ctx context.Context) error {
+	requests := make(chan request)
+	failed := make(chan error, 2)
+	go func() {
+		for {
+			r, err := s.receive()
+			if err != nil {
+				failed <- err
+				return
+			}
+			requests <- r
+		}
+	}()
+	go func() {
+		for r := range requests {
+			if err := s.handle(ctx, r); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// receive reads one frame and the descriptor that may come with its header.
+func (s *childServer) receive() (request, error) {
+	var header [headerSize]byte
+	oob := make([]byte, syscall.CmsgSpace(4))
+	n, oobn, _, _, err := s.conn.ReadMsgUnix(header[:], oob)
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if err != nil {
+		return request{}, err
+	}
+	var r request
+	if oobn > 0 {
+		if r.file, err = receivedFile(oob[:oobn]); err != nil {
+			return r, err
+		}
+	}
+	if _, err := io.ReadFull(s.conn, header[n:]); err != nil {
+		return r, err
+	}
+	r.t, r.payload, err = readPayload(s.conn, header, nil)
+	return r, err
+}
+
+func receivedFile(oob []byte) (*os.File, error) {
+	messages, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil || len(messages) == 0 {
+		return nil, fmt.Errorf("%w: no descriptor: %w", errFrame, err)
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, fmt.Errorf("%w: %d descriptors: %w", errFrame, len(fds), err)
+	}
+	return os.NewFile(uintptr(fds[0]), "document"), nil
+}
+
+func (s *childServer) handle(ctx context.Context, r request) error {
+	if r.file != nil {
+		defer r.file.Close()
+	}
+	switch r.t {
+	case frameSetup:
+		if err := decode(r.t, r.payload, &s.setup); err != nil {
+			return err
+		}
+		s.limitMemory()
+		return s.out.send(frameReady, nil)
+	case frameWarm:
+		if err := s.out.send(frameAccepted, nil); err != nil {
+			return err
+		}
+		return s.end(s.warm(ctx))
+	case frameJob:
+		var job jobMessage
+		if err := decode(r.t, r.payload, &job); err != nil {
+			return err
+		}
+		if r.file == nil {
+			return fmt.Errorf("%w: a job without a descriptor", errFrame)
+		}
+		if err := s.out.send(frameAccepted, nil); err != nil {
+			return err
+		}
+		err := s.parse(ctx, job, r.file)
+		returnMemory()
+		return s.end(err)
+	default:
+		return fmt.Errorf("%w: type %q", errFrame, r.t)
+	}
+}
+
+// end sends the last frame of a job.
+func (s *childServer) end(err error) error {
+	if err == nil {
+		return s.out.send(frameDone, nil)
+	}
+	var coded *block.Error
+	if !errors.As(err, &coded) {
+		coded = &block.Error{Message: err.Error()}
+	}
+	return s.out.send(frameError, coded)
+}
+
+func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("reading the document: %w", err)
+	}
+	found, err := s.detect(f, info.Size(), job.Name, job.DeclaredType)
+	if err != nil {
+		return err
+	}
+	for _, format := range s.formats {
+		if format.name != found.Format {
+			continue
+		}
+		message := formatMessage{Format: found.Format, MIME: found.MIME, Version: format.version, Warnings: found.Warnings}
+		if err := s.out.send(frameFormat, message); err != nil {
+			return err
+		}
+		sink := &frameSink{out: s.out, max: job.MaxOutput}
+		o := s.options()
+		o.Password, o.Charset = job.Password, found.Charset
+		o.MaxExpanded, o.MaxPages = job.MaxExpanded, job.MaxPages
+		if err := format.parse(ctx, f, info.Size(), o, sink); err != nil {
+			return err
+		}
+		return sink.flush()
+	}
+	return block.Errorf(block.CodeUnsupported, "Documents of the type %s are not read by this version of docsvc.", found.MIME)
+}
+
+func (s *childServer) options() block.Options {
+	return block.Options{CacheDir: s.setup.CacheDir, MemoryLimit: s.setup.MemoryLimit}
+}
+
+// warm makes every format ready for its first document. It reports progress
+// all the while, for it may take longer than the parent waits in silence.
+func (s *childServer) warm(ctx context.Context) error {
+	stop := s.out.tick(time.Second, progressMessage{Stage: "starting"})
+	defer stop()
+	for _, f := range s.formats {
+		if f.warm == nil {
+			continue
+		}
+		if err := f.warm(ctx, s.options()); err != nil {
+			return fmt.Errorf("preparing to read %s: %w", f.name, err)
+		}
+	}
+	returnMemory()
+	return nil
+}
+
+// limitMemory makes the garbage collector work harder before the limit is
+// reached, and ends the process when it is passed all the same. The parent
+// looks at resident memory where the system lets it; this works everywhere,
+// but not while the collector itself is held up.
+func (s *childServer) limitMemory() {
+	limit := s.setup.MemoryLimit
+	if limit <= 0 {
+		return
+	}
+	debug.SetMemoryLimit(limit / 4 * 3)
+	go func() {
+		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+		for range time.Tick(50 * time.Millisecond) {
+			metrics.Read(sample)
+			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > uint64(limit) {
+				fmt.Fprintf(os.Stderr, "extract: %d MiB of memory in use, limit %d MiB\n", used>>20, limit>>20)
+				os.Exit(exitMemory)
+			}
+		}
+	}()
+}
+
+// returnMemory gives what a large document left behind back to the system, so
+// that an idle child is small. It costs some milliseconds and is left out after small ones.
+func returnMemory() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapSys-m.HeapReleased > 64<<20 {
+		debug.FreeOSMemory()
+	}
+}
+
+// frameWriter writes frames to the parent, each with one call.
+type frameWriter struct {
+	mu  sync.Mutex
+	w   io.Writer
+	buf []byte
+}
+
+func (w *frameWriter) send(t frameType, v any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var err error
+	if w.buf, err = appendFrame(w.buf[:0], t, v); err != nil {
+		return err
+	}
+	_, err = w.w.Write(w.buf)
+	return err
+}
+
+// tick sends m at every interval until the function it returns is called.
+func (w *frameWriter) tick(every time.Duration, m progressMessage) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				if w.send(frameProgress, m) != nil {
+					return
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
+}
+
+// newChannelReader buffers what the parent reads from a child.
+func newChannelReader(conn net.Conn) *bufio.Reader { return bufio.NewReaderSize(conn, 64<<10) }

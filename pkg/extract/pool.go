@@ -1,11 +1,19 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
 )
 
 // PoolOptions configure a Pool. Zero values take the defaults named.
@@ -16,9 +24,9 @@ type PoolOptions struct {
 	// It is used only when it is this user's own and nobody else can write to
 	// it, since what lies there is executed. Empty: compile in every child, 3-4 s each.
 	CacheDir string
-	// Env is added to the child's environment, which is otherwise almost empty.
+	// Env is the child's environment, key=value, beside what it is given anyway. Nothing is inherited.
 	Env []string
-	// Executable is the program to start (this one, os.Executable).
+	// Executable is the program to start (the one that is running).
 	Executable string
 	// Log gets one line per child started and ended, at debug level, and what
 	// a child wrote to stderr.
@@ -43,9 +51,50 @@ type PoolOptions struct {
 	Timeout time.Duration
 }
 
+func (o PoolOptions) withDefaults() (PoolOptions, error) {
+	if o.Executable == "" {
+		o.Executable = ownExecutable
+		if _, err := os.Stat(o.Executable); err != nil {
+			if o.Executable, err = os.Executable(); err != nil {
+				return o, fmt.Errorf("finding the program to start children of: %w", err)
+			}
+		}
+	}
+	if len(o.Args) == 0 {
+		o.Args = []string{"_extract"}
+	}
+	o.MaxExpanded = cmp.Or(o.MaxExpanded, 1<<30)
+	o.MaxFileSize = cmp.Or(o.MaxFileSize, 5<<30)
+	o.MaxOutput = cmp.Or(o.MaxOutput, 256<<20)
+	o.MaxPages = cmp.Or(o.MaxPages, 20000)
+	o.MemoryLimit = cmp.Or(o.MemoryLimit, 512<<20)
+	o.ProgressTimeout = cmp.Or(o.ProgressTimeout, time.Minute)
+	o.RecycleAfter = cmp.Or(o.RecycleAfter, 200)
+	o.Size = cmp.Or(o.Size, runtime.NumCPU())
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Minute)
+	if o.Size < 0 || o.Timeout < 0 || o.ProgressTimeout < 0 || o.MemoryLimit < 0 || o.MaxOutput < 0 || o.MaxPages < 0 {
+		return o, errors.New("extraction pool: a negative limit")
+	}
+	return o, nil
+}
+
+// ErrClosed is what Extract and Warm return on a closed pool.
+var ErrClosed = errors.New("extraction pool is closed")
+
 // Pool runs parsers in child processes of the same binary, so that a crash, a
 // hang or a bomb costs one document and nothing else.
-type Pool struct{ o PoolOptions }
+type Pool struct {
+	o       PoolOptions
+	slots   chan struct{} // one per document in work
+	started threadOwner
+	rss     func(pid int) (int64, bool)
+
+	mu     sync.Mutex
+	idle   []*child // the one used last is at the end
+	alive  map[*child]struct{}
+	closed bool
+	reaped sync.WaitGroup
+}
 
 // Stats is a moment's view of a Pool.
 type Stats struct {
@@ -55,24 +104,245 @@ type Stats struct {
 }
 
 // NewPool makes a pool. No child starts before the first Extract or Warm.
-func NewPool(o PoolOptions) (*Pool, error) { return &Pool{o: o}, nil }
+func NewPool(o PoolOptions) (*Pool, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Pool{
+		o:     o,
+		slots: make(chan struct{}, o.Size),
+		rss:   residentMemory,
+		alive: make(map[*child]struct{}),
+	}, nil
+}
 
 // Extract turns one file into a Document, waiting for a free child if need
-// be. The error is ctx's when it ended, *Error for anything wrong with the
+// be. The error is ctx's cause when it ended, *Error for anything wrong with the
 // file (Resource tells when it used up time or memory or killed its child),
 // and anything else when no child could be started. progress may be nil; it is
 // called from the calling goroutine.
 func (p *Pool) Extract(ctx context.Context, r Request, progress func(Progress)) (*Document, error) {
-	return nil, errors.New("extract: not ready")
+	if err := p.checkFile(r.File); err != nil {
+		return nil, err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, p.timeoutError())
+	defer cancel()
+	for try := 1; ; try++ {
+		doc, err := p.try(ctx, r, progress)
+		var died *deathError
+		if !errors.As(err, &died) {
+			return doc, err
+		}
+		p.o.Log.Debug().Int("try", try).Str("exit", died.exit).Bool("accepted", died.accepted).Msg("extraction child died in the middle of a document")
+		if died.accepted && try > 1 || try > 3 {
+			return nil, died.coded()
+		}
+	}
+}
+
+// try gives the document to one child.
+func (p *Pool) try(ctx context.Context, r Request, progress func(Progress)) (*Document, error) {
+	c, err := p.lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	collected := &collector{max: p.o.MaxOutput, maxPages: p.o.MaxPages}
+	err = p.converse(ctx, c, collected, progress, frameJob, jobMessage{
+		Name:         r.Name,
+		DeclaredType: r.DeclaredType,
+		Password:     r.Password,
+		MaxExpanded:  p.o.MaxExpanded,
+		MaxOutput:    p.o.MaxOutput,
+		MaxPages:     p.o.MaxPages,
+	}, r.File)
+	p.giveBack(c)
+	if err != nil {
+		return nil, err
+	}
+	return collected.document(), nil
+}
+
+func (p *Pool) checkFile(f *os.File) error {
+	if f == nil {
+		return errors.New("extracting: no file")
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("extracting: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("extracting: %s is not a regular file", info.Name())
+	}
+	if info.Size() > p.o.MaxFileSize {
+		return block.Errorf(block.CodeTooLarge, "This document is larger than %s, the most that is taken. Split it into smaller documents.", sizeText(p.o.MaxFileSize))
+	}
+	return nil
 }
 
 // Warm starts one child, which compiles what has to be compiled once into
 // CacheDir, and keeps it for the first document.
-func (p *Pool) Warm(ctx context.Context) error { return nil }
+func (p *Pool) Warm(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	c, err := p.lease(ctx)
+	if err != nil {
+		return err
+	}
+	err = p.converse(ctx, c, &collector{}, nil, frameWarm, nil, nil)
+	p.giveBack(c)
+	var died *deathError
+	if errors.As(err, &died) {
+		return fmt.Errorf("warming an extraction child: %s", died.exit)
+	}
+	return err
+}
+
+// lease takes an idle child or starts one.
+func (p *Pool) lease(ctx context.Context) (*child, error) {
+	p.mu.Lock()
+	for len(p.idle) > 0 {
+		c := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if !c.dead() {
+			p.mu.Unlock()
+			return c, nil
+		}
+		c.conn.Close()
+	}
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	p.reaped.Add(1)
+	p.mu.Unlock()
+
+	var c *child
+	err := p.started.do(func() (err error) {
+		c, err = startChild(p.o, p.forget)
+		return err
+	})
+	if err != nil {
+		p.reaped.Done()
+		return nil, err
+	}
+	p.mu.Lock()
+	closed := p.closed
+	if !c.dead() {
+		p.alive[c] = struct{}{}
+	}
+	p.mu.Unlock()
+	if closed {
+		c.kill()
+	}
+	if err := c.setUp(ctx, setupMessage{CacheDir: p.o.CacheDir, MemoryLimit: p.o.MemoryLimit}); err != nil {
+		c.conn.Close()
+		if p.isClosed() {
+			return nil, ErrClosed
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// forget is called when a child has been reaped.
+func (p *Pool) forget(c *child) {
+	p.mu.Lock()
+	delete(p.alive, c)
+	if i := slices.Index(p.idle, c); i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+		c.conn.Close()
+	}
+	p.mu.Unlock()
+	p.reaped.Done()
+}
+
+// giveBack makes a child idle, or ends it when it is used up, big or broken.
+func (p *Pool) giveBack(c *child) {
+	rss, _ := p.rss(c.pid())
+	usedUp := c.served.Add(1) >= int64(p.o.RecycleAfter) || rss > p.o.MemoryLimit/2
+	p.mu.Lock()
+	if keep := !usedUp && !p.closed && !c.broken && !c.dead(); keep {
+		p.idle = append(p.idle, c)
+		p.mu.Unlock()
+		return
+	}
+	p.mu.Unlock()
+	c.kill()
+	<-c.exited
+	c.conn.Close()
+}
 
 // Stats counts the children.
-func (p *Pool) Stats() Stats { return Stats{} }
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Stats{Children: len(p.alive), Busy: len(p.alive) - len(p.idle)}
+	for c := range p.alive {
+		rss, _ := p.rss(c.pid())
+		s.RSS += rss
+	}
+	return s
+}
 
 // Close kills all children; an Extract under way returns an error. It returns
 // after the last child is reaped and may be called again.
-func (p *Pool) Close() error { return nil }
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	for c := range p.alive {
+		c.kill()
+	}
+	p.mu.Unlock()
+	p.reaped.Wait()
+	p.started.stop()
+	return nil
+}
+
+// threadOwner runs functions on one operating system thread that lives until
+// stop: Linux kills a child (Pdeathsig) when the thread that started it ends.
+type threadOwner struct {
+	mu    sync.Mutex
+	calls chan func()
+	ended chan struct{}
+}
+
+func (t *threadOwner) do(f func() error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.calls == nil {
+		calls, ended := make(chan func()), make(chan struct{})
+		t.calls, t.ended = calls, ended
+		go func() {
+			defer close(ended)
+			// Never unlocked: the thread ends with this goroutine.
+			runtime.LockOSThread()
+			for call := range calls {
+				call()
+			}
+		}()
+	}
+	result := make(chan error)
+	t.calls <- func() { result <- f() }
+	return <-result
+}
+
+func (t *threadOwner) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.calls != nil {
+		close(t.calls)
+		<-t.ended
+		t.calls = nil
+	}
+}

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -20,16 +21,20 @@ type format struct {
 	name    string
 	version string // changes when the output for some file changes
 	parse   block.Parser
+	// warm makes the parser ready for its first document; nil when there is nothing to do.
+	warm func(context.Context, block.Options) error
 }
 
-// registry lists the formats that can be read, one line each.
+// registry lists the formats that can be read, one line each. Parsers made
+// here keep what they need from one document to the next.
 func registry() []format {
+	pdfs := pdf.NewReader()
 	return []format{
-		{detect.PDF, pdf.Version, pdf.Parse},
-		{detect.DOCX, docx.Version, docx.Parse},
-		{detect.HTML, html.Version, html.Parse},
-		{detect.Markdown, markdown.Version, markdown.Parse},
-		{detect.Text, plain.Version, plain.Parse},
+		{detect.PDF, pdf.Version, pdfs.Parse, pdfs.Warm},
+		{detect.DOCX, docx.Version, docx.Parse, nil},
+		{detect.HTML, html.Version, html.Parse, nil},
+		{detect.Markdown, markdown.Version, markdown.Parse, nil},
+		{detect.Text, plain.Version, plain.Parse, nil},
 	}
 }
 

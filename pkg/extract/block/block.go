@@ -74,8 +74,11 @@ type Options struct {
 	MaxExpanded int64
 	// MaxPages bounds the pages of a paged document.
 	MaxPages int
-	// CacheDir is where a parser may keep compiled code between processes.
+	// CacheDir is where a parser may keep compiled code between processes. It must check that
+	// nobody else can write there.
 	CacheDir string
+	// MemoryLimit is what the parser's process may use in all, in bytes.
+	MemoryLimit int64
 }
 
 // Sink receives a document while it is parsed. An error from it (a limit was
@@ -92,6 +95,10 @@ type Sink interface {
 	// PageError notes a page whose text is missing.
 	PageError(page int, text string) error
 }
+
+// TextIncomplete begins a warning that says that some of the text is missing
+// although every page was read; the document counts as partial then.
+const TextIncomplete = "text_incomplete: "
 
 // Parser turns one file into blocks. It must return when ctx ends, read f
 // only through ReadAt, and return *Error for anything wrong with the file.

@@ -1,0 +1,220 @@
+package extract
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/detect"
+	"go.uber.org/goleak"
+)
+
+// The test binary is its own child. Beside the real formats, the child of a
+// test knows documents that begin with "!" and a word: what the parser is to do.
+const (
+	childVariable  = "EXTRACT_TEST_CHILD"
+	parentVariable = "EXTRACT_TEST_PARENT"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(runTestChild())
+	}
+	if path := os.Getenv(parentVariable); path != "" {
+		os.Exit(runTestParent(path))
+	}
+	before := openSockets()
+	code := m.Run()
+	if code == 0 {
+		code = leaks(before)
+	}
+	os.Exit(code)
+}
+
+// leaks fails the package when a test left anything behind.
+func leaks(socketsBefore int) int {
+	if err := goleak.Find(); err != nil {
+		fmt.Println("goroutines left:", err)
+		return 1
+	}
+	if children := childProcesses(os.Getpid()); len(children) > 0 {
+		fmt.Println("processes left:", children)
+		return 1
+	}
+	if after := openSockets(); after > socketsBefore {
+		fmt.Printf("%d sockets left\n", after-socketsBefore)
+		return 1
+	}
+	return 0
+}
+
+// openSockets counts this process's sockets, 0 where that can't be told.
+func openSockets() int {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	n := 0
+	for _, e := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(target, "socket:") {
+			n++
+		}
+	}
+	return n
+}
+
+// childProcesses lists a process's children that have not been reaped.
+func childProcesses(pid int) []string {
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	var all []string
+	for _, task := range tasks {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		all = append(all, strings.Fields(string(b))...)
+	}
+	return all
+}
+
+func runTestChild() int {
+	script := &testFormats{}
+	formats := append(registry(), format{name: "test", version: "1", parse: script.parse})
+	server, err := newChildServer(formats, detectTest)
+	if err != nil {
+		return exitChannel
+	}
+	script.raw = server.out.w
+	if err := server.serve(context.Background()); err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintln(os.Stderr, err)
+		return exitChannel
+	}
+	return 0
+}
+
+func detectTest(r io.ReaderAt, size int64, name, declared string) (detect.Result, error) {
+	first := make([]byte, 1)
+	if _, err := r.ReadAt(first, 0); err == nil && first[0] == '!' {
+		return detect.Result{Format: "test", MIME: "application/x-test"}, nil
+	}
+	return detect.Detect(r, size, name, declared)
+}
+
+// testFormats does what a document's lines say.
+type testFormats struct {
+	raw io.Writer // the channel
+}
+
+func (s *testFormats) parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
+	lines := bufio.NewScanner(io.NewSectionReader(f, 0, size))
+	for lines.Scan() {
+		word, rest, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "!"), " ")
+		if err := s.do(ctx, word, rest, o, sink); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+func (s *testFormats) do(ctx context.Context, word, rest string, o block.Options, sink block.Sink) error {
+	switch word {
+	case "text":
+		return sink.Block(block.Block{Kind: block.Paragraph, Text: rest})
+	case "long": // bytes of text in one block
+		n, _ := strconv.Atoi(rest)
+		return sink.Block(block.Block{Kind: block.Paragraph, Text: strings.Repeat("é", n/2)})
+	case "table": // rows
+		n, _ := strconv.Atoi(rest)
+		t := block.Block{Kind: block.Table, HeaderRow: true}
+		for i := range n {
+			t.Rows = append(t.Rows, []string{strconv.Itoa(i), strings.Repeat("x", 1000)})
+		}
+		return sink.Block(t)
+	case "footnote":
+		return sink.Aside(block.Block{Kind: block.Footnote, Text: rest})
+	case "title":
+		return sink.Meta(block.Metadata{Title: rest, Pages: 3})
+	case "page":
+		n, _ := strconv.Atoi(rest)
+		return sink.PageDone(n, 3)
+	case "warn":
+		return sink.Warn(rest)
+	case "bad-page":
+		return sink.PageError(2, rest)
+	case "password":
+		return sink.Block(block.Block{Kind: block.Paragraph, Text: o.Password})
+	case "descriptors": // how many this process has open
+		entries, _ := os.ReadDir("/proc/self/fd")
+		return sink.Block(block.Block{Kind: block.Paragraph, Text: strconv.Itoa(len(entries))})
+	case "pid":
+		return sink.Block(block.Block{Kind: block.Paragraph, Text: strconv.Itoa(os.Getpid())})
+	case "environment":
+		return sink.Block(block.Block{Kind: block.Paragraph, Text: strings.Join(os.Environ(), "\n")})
+	case "coded":
+		return block.Errorf(block.CodeEncrypted, "%s", rest)
+	case "fail":
+		return errors.New(rest)
+	default:
+		return s.misbehave(word, rest, sink)
+	}
+}
+
+// misbehave is what no parser should do.
+func (s *testFormats) misbehave(word, rest string, sink block.Sink) error {
+	switch word {
+	case "exit":
+		code, _ := strconv.Atoi(rest)
+		os.Exit(code)
+	case "exit-once": // exits unless the file named is there, which it makes
+		if f, err := os.OpenFile(rest, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+			f.Close()
+			os.Exit(1)
+		}
+	case "panic":
+		panic(rest)
+	case "overflow":
+		return overflow(1)
+	case "hang":
+		signal.Ignore() // whatever can be ignored
+		select {}
+	case "spin":
+		for n := 1; n != 0; n++ {
+		}
+	case "busy": // reports progress for ever
+		for n := 1; ; n++ {
+			if err := sink.PageDone(n, 1); err != nil {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+	case "allocate":
+		var all [][]byte
+		for {
+			all = append(all, bytes.Repeat([]byte{1}, 4<<20))
+			time.Sleep(time.Millisecond)
+		}
+	case "stderr":
+		for range 10000 {
+			fmt.Fprintln(os.Stderr, rest)
+		}
+	case "raw": // a Go string literal, to the channel as it is
+		b, err := strconv.Unquote(rest)
+		if err != nil {
+			return err
+		}
+		_, err = s.raw.Write([]byte(b))
+		return err
+	}
+	return nil
+}
+
+func overflow(n int) error {
+	if err := overflow(n + 1); err != nil {
+		return fmt.Errorf("%d: %w", n, err)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+)
+
+// memoryPoll is how often a busy child's resident memory is read. A child
+// can't grow by more than about 100 MiB in that time.
+const memoryPoll = 25 * time.Millisecond
+
+// deathError says that a child ended in the middle of a document without
+// having been killed by its pool.
+type deathError struct {
+	exit     string
+	accepted bool // it had read the job, so the document may be to blame
+}
+
+func (e *deathError) Error() string { return "extraction child died: " + e.exit }
+
+func (e *deathError) coded() *Error {
+	return block.Errorf(block.CodeCrash,
+		"Reading this document ended its reader twice (%s). The file may be damaged: open it in the program it was made with and save it again.", e.exit)
+}
+
+func (p *Pool) timeoutError() *Error {
+	return block.Errorf(block.CodeTimeout,
+		"Reading this document took longer than %s and was stopped. Split it into smaller documents.", p.o.Timeout)
+}
+
+func (p *Pool) silenceError() *Error {
+	return block.Errorf(block.CodeTimeout,
+		"Reading this document made no progress for %s and was stopped. The file may be damaged: open it in the program it was made with and save it again.", p.o.ProgressTimeout)
+}
+
+func (p *Pool) memoryError() *Error {
+	return block.Errorf(block.CodeMemory,
+		"Reading this document took more than %s of memory and was stopped. Split it into smaller documents.", sizeText(p.o.MemoryLimit))
+}
+
+// watch kills a child whose document must end, and knows why.
+type watch struct {
+	c    *child
+	stop chan struct{}
+	done chan struct{}
+
+	mu  sync.Mutex
+	why error
+}
+
+// fail kills the child for a reason; the first one counts.
+func (w *watch) fail(why error) {
+	w.mu.Lock()
+	if w.why == nil {
+		w.why = why
+	}
+	w.mu.Unlock()
+	w.c.kill()
+}
+
+// end stops watching and gives the reason for which the child was killed.
+func (w *watch) end() error {
+	close(w.stop)
+	<-w.done
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.why
+}
+
+func (p *Pool) watch(ctx context.Context, c *child) *watch {
+	w := &watch{c: c, stop: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		ticker := time.NewTicker(memoryPoll)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-w.stop:
+				return
+			case <-ctx.Done():
+				w.fail(context.Cause(ctx))
+				return
+			case <-ticker.C:
+				if rss, ok := p.rss(c.pid()); ok && rss > p.o.MemoryLimit {
+					w.fail(p.memoryError())
+					return
+				}
+			}
+		}
+	}()
+	return w
+}
+
+// converse sends one request and takes its frames until the last. The child
+// is fit for another request unless it is dead or marked broken afterwards.
+func (p *Pool) converse(ctx context.Context, c *child, to *collector, progress func(Progress), t frameType, message any, f *os.File) error {
+	w := p.watch(ctx, c)
+	end, err := func() (*finished, error) {
+		if err := c.send(t, message, f); err != nil {
+			return nil, err
+		}
+		for {
+			if err := c.conn.SetReadDeadline(time.Now().Add(p.o.ProgressTimeout)); err != nil {
+				return nil, err
+			}
+			t, payload, err := c.receive()
+			if err != nil {
+				return nil, err
+			}
+			end, err := to.take(t, payload, progress)
+			if end != nil || err != nil {
+				return end, err
+			}
+		}
+	}()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.fail(p.silenceError())
+	}
+	why := w.end()
+	c.broken = err != nil || why != nil
+	if err == nil {
+		return p.verdict(end.err)
+	}
+	c.kill()
+	<-c.exited
+	var coded *Error
+	switch {
+	case why != nil:
+		return why
+	case errors.As(err, &coded), errors.Is(err, errFrame):
+		return p.broken(err)
+	case p.isClosed():
+		return ErrClosed
+	case c.outOfMemory():
+		return p.memoryError()
+	default:
+		return &deathError{exit: c.exit() + c.stderr.lastLine(), accepted: to.accepted}
+	}
+}
+
+// verdict turns the error that a child reported into Extract's.
+func (p *Pool) verdict(e *Error) error {
+	switch {
+	case e == nil:
+		return nil
+	case e.Code == "":
+		return fmt.Errorf("extracting: %s", e.Message)
+	default:
+		return e
+	}
+}
+
+// broken is the answer to frames that no honest child sends.
+func (p *Pool) broken(err error) error {
+	var coded *Error
+	if errors.As(err, &coded) {
+		return coded
+	}
+	p.o.Log.Error().Err(err).Msg("an extraction child sent what it must not and was killed")
+	return block.Errorf(block.CodeCrash,
+		"Reading this document broke its reader. The file may be damaged: open it in the program it was made with and save it again.")
+}
+
+func (p *Pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}

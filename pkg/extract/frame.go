@@ -1,0 +1,132 @@
+package extract
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+)
+
+// A frame is a 5 byte header, the payload's length (4 bytes, big endian) and
+// the type, followed by the payload, a JSON value.
+type frameType byte
+
+// From the parent.
+const (
+	frameSetup frameType = 'S' // setupMessage, once, first
+	frameWarm  frameType = 'C' // null: compile what is compiled once; answered by done or error
+	frameJob   frameType = 'J' // jobMessage; the file's descriptor comes with the header
+)
+
+// From the child: ready once, then per request accepted, any number of the
+// others, and done or error.
+const (
+	frameReady     frameType = 'R' // null: set up, waiting for a job
+	frameAccepted  frameType = 'a' // null: the request was read; from here on a death counts against the document
+	frameFormat    frameType = 'F' // formatMessage
+	frameMeta      frameType = 'M' // block.Metadata
+	frameBlocks    frameType = 'B' // []block.Block of the body
+	frameAsides    frameType = 'A' // []block.Block
+	frameWarning   frameType = 'W' // string
+	framePageError frameType = 'P' // PageError
+	frameProgress  frameType = 'G' // progressMessage
+	frameDone      frameType = 'D' // null
+	frameError     frameType = 'E' // errorMessage
+)
+
+// maxFrame bounds a payload in bytes. A child cuts blocks into pieces of
+// maxPiece, which JSON can at most make six times as long.
+const (
+	maxFrame   = 16 << 20
+	maxPiece   = 1 << 20
+	headerSize = 5
+)
+
+type setupMessage struct {
+	CacheDir    string `json:"cache_dir"`
+	MemoryLimit int64  `json:"memory_limit"`
+}
+
+type jobMessage struct {
+	Name         string `json:"name"`
+	DeclaredType string `json:"declared_type"`
+	Password     string `json:"password,omitempty"`
+	MaxExpanded  int64  `json:"max_expanded"`
+	MaxOutput    int64  `json:"max_output"`
+	MaxPages     int    `json:"max_pages"`
+}
+
+type formatMessage struct {
+	Format   string   `json:"format"`
+	MIME     string   `json:"mime"`
+	Version  string   `json:"version"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+type progressMessage struct {
+	Page  int    `json:"page"`
+	Pages int    `json:"pages"`
+	Stage string `json:"stage,omitempty"`
+}
+
+// errorMessage has an empty code when the failure is not the file's, such as
+// a read error.
+type errorMessage = block.Error
+
+// errFrame wraps whatever makes a frame unacceptable.
+var errFrame = errors.New("unacceptable frame")
+
+// appendFrame appends one frame with v as its payload.
+func appendFrame(b []byte, t frameType, v any) ([]byte, error) {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return b, fmt.Errorf("encoding a %q frame: %w", t, err)
+	}
+	if len(payload) > maxFrame {
+		return b, fmt.Errorf("%w: %q of %d bytes", errFrame, t, len(payload))
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
+	b = append(b, byte(t))
+	return append(b, payload...), nil
+}
+
+// readFrame reads one frame. The payload is valid until buf is used again;
+// it is returned with the capacity it has grown to. io.EOF is returned only
+// between frames.
+func readFrame(r io.Reader, buf []byte) (frameType, []byte, error) {
+	var header [headerSize]byte
+	if _, err := io.ReadFull(r, header[:]); err != nil {
+		return 0, buf[:0], err
+	}
+	return readPayload(r, header, buf)
+}
+
+func readPayload(r io.Reader, header [headerSize]byte, buf []byte) (frameType, []byte, error) {
+	t := frameType(header[4])
+	n := int64(binary.BigEndian.Uint32(header[:4]))
+	if n > maxFrame {
+		return t, buf[:0], fmt.Errorf("%w: %q announces %d bytes", errFrame, t, n)
+	}
+	if int64(cap(buf)) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	if _, err := io.ReadFull(r, buf); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return t, buf[:0], err
+	}
+	return t, buf, nil
+}
+
+// decode reads a frame's payload into v.
+func decode(t frameType, payload []byte, v any) error {
+	if err := json.Unmarshal(payload, v); err != nil {
+		return fmt.Errorf("%w: %q: %w", errFrame, t, err)
+	}
+	return nil
+}
