@@ -59,6 +59,8 @@ type Store struct {
 	internal *minio.Core
 	signer   *minio.Client
 	once     *minio.Client // tries every call once: for Ping
+	// transport makes the connections of Probe, which is its own client.
+	transport http.RoundTripper
 }
 
 // Open makes a Store. It only checks the configuration and touches no
@@ -74,7 +76,7 @@ func Open(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{bucket: c.Bucket, prefix: prefix, region: cmp.Or(c.Region, defaultRegion)}
+	s := &Store{bucket: c.Bucket, prefix: prefix, region: cmp.Or(c.Region, defaultRegion), transport: c.Transport}
 	internal, err := s.client("endpoint", c.Endpoint, c, cmp.Or(c.Attempts, defaultAttempts))
 	if err != nil {
 		return nil, err

@@ -1,0 +1,525 @@
+package objstore_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"go.uber.org/goleak"
+
+	"github.com/docsvc/docsvc/pkg/objstore"
+	"github.com/docsvc/docsvc/pkg/s3test"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, srv *s3test.Server, change func(*objstore.Config)) *objstore.Store {
+	t.Helper()
+	c := objstore.Config{Endpoint: srv.Endpoint, Region: srv.Region, Bucket: srv.Bucket, PathStyle: true,
+		Credentials: credentials.NewStaticV4(srv.AccessKey, srv.SecretKey, ""), Transport: srv.Transport(t)}
+	if change != nil {
+		change(&c)
+	}
+	s, err := objstore.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(t *testing.T, s *objstore.Store, key, body string) objstore.Object {
+	t.Helper()
+	o, err := s.Put(t.Context(), key, strings.NewReader(body), int64(len(body)), objstore.PutOptions{ContentType: "text/plain"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func read(s *objstore.Store, key string, o objstore.GetOptions) (string, error) {
+	body, _, err := s.Get(context.Background(), key, o)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = body.Close() }()
+	b, err := io.ReadAll(body)
+	return string(b), err
+}
+
+func TestOpenRefusesBadConfig(t *testing.T) {
+	t.Parallel()
+	good := objstore.Config{Endpoint: "http://127.0.0.1:9", Bucket: "docs", Credentials: credentials.NewStaticV4("a", "very-secret", "")}
+	for name, change := range map[string]func(*objstore.Config){
+		"no endpoint":          func(c *objstore.Config) { c.Endpoint = "" },
+		"no scheme":            func(c *objstore.Config) { c.Endpoint = "127.0.0.1:9" },
+		"other scheme":         func(c *objstore.Config) { c.Endpoint = "ftp://127.0.0.1" },
+		"password in endpoint": func(c *objstore.Config) { c.Endpoint = "http://user:very-secret@127.0.0.1:9" },
+		"path":                 func(c *objstore.Config) { c.Endpoint = "http://127.0.0.1:9/docs" },
+		"public endpoint":      func(c *objstore.Config) { c.PublicEndpoint = "https://" },
+		"no bucket":            func(c *objstore.Config) { c.Bucket = "" },
+		"bucket":               func(c *objstore.Config) { c.Bucket = "No Bucket" },
+		"no credentials":       func(c *objstore.Config) { c.Credentials = nil },
+		"prefix":               func(c *objstore.Config) { c.Prefix = "a/../b" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := good
+			change(&c)
+			if _, err := objstore.Open(c); err == nil || strings.Contains(err.Error(), "very-secret") {
+				t.Fatalf("got %v", err)
+			}
+		})
+	}
+	if _, err := objstore.Open(good); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	for _, prefix := range []string{"", "some/prefix"} {
+		t.Run("prefix "+prefix, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, srv, func(c *objstore.Config) { c.Prefix = prefix })
+			written := put(t, s, "a/one", "hello")
+			got, err := s.Stat(t.Context(), "a/one")
+			if err != nil || got.Size != 5 || got.ETag == "" || got.ETag != written.ETag || got.ContentType != "text/plain" || got.Key != "a/one" {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			for want, o := range map[string]objstore.GetOptions{
+				"hello": {}, "ell": {Offset: 1, Length: 3}, "lo": {Offset: 3}, "": {Offset: 5},
+			} {
+				o.ETag = got.ETag
+				if text, err := read(s, "a/one", o); err != nil || text != want {
+					t.Errorf("%+v: %q, %v", o, text, err)
+				}
+			}
+			if err := s.Copy(t.Context(), "a/one", "a/two"); err != nil {
+				t.Fatal(err)
+			}
+			if text, err := read(s, "a/two", objstore.GetOptions{}); err != nil || text != "hello" {
+				t.Fatalf("%q, %v", text, err)
+			}
+			if failed := s.Delete(t.Context(), "a/one"); len(failed) > 0 {
+				t.Fatal(failed)
+			}
+			for name, err := range map[string]error{
+				"stat": second(s.Stat(t.Context(), "a/one")), "get": second(read(s, "a/one", objstore.GetOptions{})),
+				"copy": s.Copy(t.Context(), "a/one", "a/three"),
+			} {
+				if !errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrUnavailable) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if failed := s.Delete(t.Context(), "a/one", "never/there", "a/two"); len(failed) > 0 {
+				t.Fatal(failed)
+			}
+		})
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestEmptyObject(t *testing.T) {
+	t.Parallel()
+	s := open(t, s3test.Start(t), nil)
+	for i := range 20 { // on one kept connection, where an unread rest would break the next request
+		put(t, s, fmt.Sprintf("empty/%d", i), "")
+	}
+	if text, err := read(s, "empty/0", objstore.GetOptions{}); err != nil || text != "" {
+		t.Fatalf("%q, %v", text, err)
+	}
+	if o, err := s.Stat(t.Context(), "empty/19"); err != nil || o.Size != 0 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+}
+
+func TestPutDoesNotCloseAndMayBeginInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := open(t, s3test.Start(t), nil)
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("0123456789"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(4, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(t.Context(), "part", f, 6, objstore.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatalf("the file had been closed: %v", err)
+	}
+	if text, err := read(s, "part", objstore.GetOptions{}); err != nil || text != "456789" {
+		t.Fatalf("%q, %v", text, err)
+	}
+	// A reader that can't seek is taken, too.
+	if _, err := s.Put(t.Context(), "stream", io.MultiReader(strings.NewReader("ab"), strings.NewReader("cd")), 4, objstore.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChangedObject(t *testing.T) {
+	t.Parallel()
+	s := open(t, s3test.Start(t), nil)
+	first := put(t, s, "doc", "first")
+	put(t, s, "doc", "second")
+	if _, err := read(s, "doc", objstore.GetOptions{ETag: first.ETag}); !errors.Is(err, objstore.ErrChanged) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestListStopsEarly(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, func(c *objstore.Config) { c.Prefix = "inner" })
+	put(t, open(t, srv, nil), "inner2/other", "x")
+	for i := range 12 {
+		put(t, s, fmt.Sprintf("p/%02d", i), "x")
+	}
+	var all []string
+	for o, err := range s.List(t.Context(), "p/", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, o.Key)
+	}
+	if len(all) != 12 || all[0] != "p/00" || all[11] != "p/11" {
+		t.Fatalf("%q", all)
+	}
+	var some []string
+	for o, err := range s.List(t.Context(), "p/", "p/03") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if some = append(some, o.Key); len(some) == 2 {
+			break // goleak sees what that leaves behind
+		}
+	}
+	if strings.Join(some, " ") != "p/04 p/05" {
+		t.Fatalf("%q", some)
+	}
+}
+
+func TestPresign(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	client := &http.Client{Transport: srv.Transport(t)}
+	send := func(p *objstore.Presigned, body string, headers map[string]string) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), p.Method, p.URL, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range headers {
+			req.Header.Set(name, value)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		return resp.StatusCode
+	}
+	t.Run("plain takes any headers", func(t *testing.T) {
+		before := time.Now().Truncate(time.Second)
+		p, err := s.PresignPut(t.Context(), "plain", objstore.PresignOptions{Expires: time.Hour, ContentType: "application/pdf", Size: 3})
+		if err != nil || p.Headers != nil || p.Method != http.MethodPut {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if p.ExpiresAt.Before(before.Add(time.Hour)) || p.ExpiresAt.After(time.Now().Add(time.Hour)) {
+			t.Errorf("expires at %v", p.ExpiresAt)
+		}
+		if code := send(p, "hello", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}); code != http.StatusOK {
+			t.Fatalf("status %d", code)
+		}
+	})
+	t.Run("signed with checksum", func(t *testing.T) {
+		sum := sha256.Sum256([]byte("hello"))
+		p, err := s.PresignPut(t.Context(), "signed", objstore.PresignOptions{Expires: time.Hour, ContentType: "text/plain", Size: 5,
+			SHA256Hex: hex.EncodeToString(sum[:]), ContentDisposition: objstore.Disposition("a.txt")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := send(p, "jello", p.Headers); code != http.StatusBadRequest {
+			t.Errorf("other bytes: status %d", code)
+		}
+		if code := send(p, "hello", map[string]string{"Content-Type": "text/html"}); code != http.StatusForbidden {
+			t.Errorf("other headers: status %d", code)
+		}
+		if code := send(p, "hello", p.Headers); code != http.StatusOK {
+			t.Fatalf("status %d", code)
+		}
+		if _, err := s.PresignPut(t.Context(), "signed", objstore.PresignOptions{Expires: time.Hour, SHA256Hex: "abc"}); err == nil {
+			t.Error("a short sha256 was taken")
+		}
+	})
+	t.Run("get", func(t *testing.T) {
+		u, err := s.PresignGet(t.Context(), "plain", time.Minute, "año \"1\".pdf", "application/pdf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Get(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		if string(body) != "hello" || resp.Header.Get("Content-Type") != "application/pdf" {
+			t.Errorf("%q %v", body, resp.Header)
+		}
+	})
+}
+
+// The public endpoint is where nothing can be reached from here: signing must
+// not try to.
+func TestPresignIsOfflineAndForThePublicHost(t *testing.T) {
+	t.Parallel()
+	refuse := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("network was used") })
+	s, err := objstore.Open(objstore.Config{Endpoint: "http://internal.invalid:9000", PublicEndpoint: "https://files.example.org", Bucket: "docs",
+		PathStyle: true, Credentials: credentials.NewStaticV4("a", "b", ""), Transport: refuse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.PresignPut(t.Context(), "k", objstore.PresignOptions{Expires: time.Minute})
+	if err != nil || !strings.HasPrefix(p.URL, "https://files.example.org/docs/k?") {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if u, err := s.PresignGet(t.Context(), "k", time.Minute, "", ""); err != nil || !strings.HasPrefix(u, "https://files.example.org/docs/k?") {
+		t.Fatalf("%q, %v", u, err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, objstore.ErrUnavailable) {
+		t.Errorf("ping: %v", err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestRetriesAndGivesUp(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	put(t, s, "doc", "text")
+	var asked atomic.Int32
+	srv.Fail(func(*http.Request) *s3test.Fault {
+		if asked.Add(1) <= 2 {
+			return &s3test.Fault{Status: http.StatusServiceUnavailable}
+		}
+		return nil
+	})
+	if text, err := read(s, "doc", objstore.GetOptions{}); err != nil || text != "text" || asked.Load() != 3 {
+		t.Fatalf("%q, %v after %d requests", text, err, asked.Load())
+	}
+}
+
+func TestFailuresAreUnavailable(t *testing.T) {
+	t.Parallel()
+	calls := map[string]func(context.Context, *objstore.Store) error{
+		"stat": func(ctx context.Context, s *objstore.Store) error { return second(s.Stat(ctx, "doc")) },
+		"get": func(_ context.Context, s *objstore.Store) error {
+			return second(read(s, "doc", objstore.GetOptions{}))
+		},
+		"put": func(ctx context.Context, s *objstore.Store) error {
+			return second(s.Put(ctx, "new", strings.NewReader("x"), 1, objstore.PutOptions{}))
+		},
+		"copy":   func(ctx context.Context, s *objstore.Store) error { return s.Copy(ctx, "doc", "other") },
+		"delete": func(ctx context.Context, s *objstore.Store) error { return s.Delete(ctx, "doc")["doc"] },
+		"batch":  func(ctx context.Context, s *objstore.Store) error { return s.Delete(ctx, "doc", "two")["two"] },
+		"ping":   func(ctx context.Context, s *objstore.Store) error { return s.Ping(ctx) },
+		"bucket": func(ctx context.Context, s *objstore.Store) error { return s.EnsureBucket(ctx) },
+		"list": func(ctx context.Context, s *objstore.Store) error {
+			for _, err := range s.List(ctx, "", "") {
+				return err
+			}
+			return nil
+		},
+	}
+	for name, fault := range map[string]s3test.Fault{"503": {Status: 503}, "500": {Status: 500},
+		"429": {Status: 429, Code: "TooManyRequests"}, "reset": {Reset: true}} {
+		srv := s3test.Start(t)
+		s := open(t, srv, func(c *objstore.Config) { c.Attempts = 2 })
+		srv.Fail(func(*http.Request) *s3test.Fault { return &fault })
+		for call, f := range calls {
+			t.Run(name+" "+call, func(t *testing.T) {
+				t.Parallel()
+				if err := f(t.Context(), s); !errors.Is(err, objstore.ErrUnavailable) || strings.Contains(err.Error(), srv.SecretKey) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestTimeoutIsUnavailableButCancelIsNot(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	arrived := make(chan struct{}, 10)
+	srv.Fail(func(*http.Request) *s3test.Fault {
+		arrived <- struct{}{}
+		return &s3test.Fault{Wait: make(chan struct{})}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Stat(ctx, "doc"); !errors.Is(err, objstore.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("deadline: %v", err)
+	}
+	<-arrived
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	if _, err := s.Stat(ctx, "doc"); errors.Is(err, objstore.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancel: %v", err)
+	}
+}
+
+func TestBrokenBody(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	put(t, s, "doc", "some longer text")
+	srv.Fail(func(*http.Request) *s3test.Fault { return &s3test.Fault{Truncate: 4} })
+	if text, err := read(s, "doc", objstore.GetOptions{}); !errors.Is(err, objstore.ErrUnavailable) {
+		t.Fatalf("read %q, %v", text, err)
+	}
+}
+
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, func(c *objstore.Config) {
+		c.Credentials = credentials.NewStaticV4(srv.AccessKey, "another-secret", "")
+	})
+	for name, err := range map[string]error{"stat": second(s.Stat(t.Context(), "doc")), "ping": s.Ping(t.Context()),
+		"put": second(s.Put(t.Context(), "doc", strings.NewReader("x"), 1, objstore.PutOptions{}))} {
+		if !errors.Is(err, objstore.ErrDenied) || !errors.Is(err, objstore.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMissingBucketIsNotAMissingObject(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, func(c *objstore.Config) { c.Bucket = "not-made-yet" })
+	for name, err := range map[string]error{"stat": second(s.Stat(t.Context(), "doc")), "get": second(read(s, "doc", objstore.GetOptions{})), "ping": s.Ping(t.Context())} {
+		if errors.Is(err, objstore.ErrNotFound) || !errors.Is(err, objstore.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for range 2 {
+		if err := s.EnsureBucket(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDeleteSaysWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	var keys []string
+	for i := range 1005 {
+		keys = append(keys, fmt.Sprintf("many/%04d", i))
+	}
+	put(t, s, keys[0], "x")
+	put(t, s, keys[1004], "x")
+	if failed := s.Delete(t.Context(), keys...); len(failed) > 0 {
+		t.Fatalf("%d failed", len(failed))
+	}
+	for o := range s.List(t.Context(), "many/", "") {
+		t.Errorf("%s is left", o.Key)
+	}
+	srv.Fail(func(r *http.Request) *s3test.Fault {
+		return &s3test.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
+	})
+	failed := s.Delete(t.Context(), keys...)
+	if len(failed) != len(keys) || !errors.Is(failed[keys[1004]], objstore.ErrDenied) {
+		t.Fatalf("%d failed, the last with %v", len(failed), failed[keys[1004]])
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	if err := s.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for o := range s.List(t.Context(), "", "") {
+		t.Errorf("the probe left %s", o.Key)
+	}
+	// A public endpoint that does not reach the store.
+	bad := open(t, srv, func(c *objstore.Config) { c.PublicEndpoint = "http://127.0.0.1:1" })
+	err := bad.Probe(t.Context())
+	if !errors.Is(err, objstore.ErrUnavailable) || !strings.Contains(err.Error(), "presigned") || strings.Contains(err.Error(), "X-Amz-Signature") {
+		t.Fatalf("got %v", err)
+	}
+	for o := range s.List(t.Context(), "", "") {
+		t.Errorf("the failed probe left %s", o.Key)
+	}
+}
+
+func TestDisposition(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"manual.pdf":          `attachment; filename=manual.pdf`,
+		"a b.pdf":             `attachment; filename="a b.pdf"`,
+		"relatório \"x\".pdf": `attachment; filename="relat_rio _x_.pdf"; filename*=UTF-8''relat%C3%B3rio%20%22x%22.pdf`,
+		"line\r\nbreak":       `attachment; filename=line__break; filename*=UTF-8''line%0D%0Abreak`,
+	} {
+		if got := objstore.Disposition(name); got != want {
+			t.Errorf("%q: %s", name, got)
+		}
+		if _, err := url.QueryUnescape(objstore.Disposition(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestLargeObjectGoesUpInParts(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	s := open(t, srv, nil)
+	body := bytes.Repeat([]byte("0123456789abcdef"), 70<<16)
+	if _, err := s.Put(t.Context(), "large", bytes.NewReader(body), int64(len(body)), objstore.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := s.Get(t.Context(), "large", objstore.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = got.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, got); err != nil {
+		t.Fatal(err)
+	}
+	if want := sha256.Sum256(body); !bytes.Equal(sum.Sum(nil), want[:]) {
+		t.Fatal("other bytes came back")
+	}
+}
