@@ -115,7 +115,7 @@ func TestTextIsCleanedAndIncompleteTextIsPartial(t *testing.T) {
 	}
 	doc := c.document()
 	if got := doc.Blocks[0].Rows[0]; got[0] != "ab" || got[1] != "c\nd" || doc.Blocks[1].Text != "ef\ng" {
-		t.Errorf("blocks %q", doc.Blocks)
+		t.Errorf("blocks %+v", doc.Blocks)
 	}
 	if !doc.Partial || doc.Warnings[0] != "text_incomplete: a font has no map" {
 		t.Errorf("partial %v, warnings %q", doc.Partial, doc.Warnings)

@@ -220,11 +220,9 @@ func (l *stderrLog) Write(p []byte) (int, error) {
 	if over := len(l.tail) - stderrTail; over > 0 {
 		l.tail = append(l.tail[:0], l.tail[over:]...)
 	}
-	if l.logged >= stderrLogged {
-		return len(p), nil
-	}
-	l.logged += len(p)
-	l.line = append(l.line, p...)
+	part := p[:min(len(p), stderrLogged-l.logged)]
+	l.logged += len(part)
+	l.line = append(l.line, part...)
 	for {
 		line, rest, found := bytes.Cut(l.line, []byte("\n"))
 		if !found {
