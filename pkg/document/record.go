@@ -28,7 +28,7 @@ type Document struct {
 
 	ContentType string `json:"content_type,omitempty"` // as declared
 	FileSize    int64  `json:"file_size"`              // bytes, as declared
-	FileHash    string `json:"-"`                      // sha256 as declared, hexadecimal, or ""
+	FileHash    string `json:"-"`                      // sha256 as declared, with process or else with the upload, hexadecimal, or ""
 
 	UploadID        string    `json:"upload_id"`
 	UploadKey       string    `json:"-"` // in the store
@@ -137,6 +137,9 @@ func (d *Document) read(p *parser) {
 	d.Filename, d.Title, d.Description = p.text("filename"), p.text("title"), p.text("description")
 	p.list("tags", &d.Tags)
 	d.ContentType, d.FileSize, d.FileHash = p.text("content_type"), p.int64("file_size"), p.text("file_hash")
+	if sum := p.text("process_hash"); sum != "" {
+		d.FileHash = sum
+	}
 	d.UploadID, d.UploadKey = p.text("upload_id"), p.text("upload_key")
 	d.UploadExpiresAt, d.UploadRemoved = p.time("upload_expires_at"), p.flag("s3_file_deleted")
 	d.ETag, d.VersionID, d.OriginalKey = p.text("etag"), p.text("version_id"), p.text("original_key")

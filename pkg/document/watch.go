@@ -7,6 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+
+	"github.com/docsvc/docsvc/pkg/rq"
 )
 
 // watchBlock is how long one read of the events stream waits, and so how long
@@ -82,12 +84,18 @@ func (w *watcher) read() {
 		default:
 			for _, entry := range reply[0].Messages {
 				last = entry.ID
-				if id, _ := entry.Values["document"].(string); id != "" {
+				if id, _ := entry.Values["document"].(string); id != "" && !still(entry.Values) {
 					w.notify(id)
 				}
 			}
 		}
 	}
+}
+
+// still reports whether an event is only of progress within one state.
+func still(event map[string]any) bool {
+	_, moved := event["document_to"]
+	return event["reason"] == rq.ReasonProgress && !moved
 }
 
 // wanted reports whether anybody waits, and else takes note that the reader ends.

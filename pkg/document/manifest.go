@@ -1,0 +1,181 @@
+package document
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/docsvc/docsvc/pkg/rq"
+)
+
+// Manifest is document.json: all that is needed to make the record again, and
+// what the record learns of a run that succeeded.
+type Manifest struct {
+	Schema      string    `json:"schema"`
+	DocumentID  string    `json:"document_id"`
+	ExecutionID string    `json:"execution_id"`
+	Owner       string    `json:"owner"`
+	Filename    string    `json:"filename"`
+	Title       string    `json:"title,omitempty"`
+	Description string    `json:"description,omitempty"`
+	Tags        []string  `json:"tags"`
+	ContentType string    `json:"content_type,omitempty"` // as declared
+	UploadID    string    `json:"upload_id,omitempty"`
+	JobID       string    `json:"job_id,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	ProcessedAt time.Time `json:"processed_at,omitzero"`
+	Seconds     float64   `json:"seconds"` // of work
+	OriginalKey string    `json:"original_key,omitempty"`
+	// AllowDuplicate: the run made no claim on its bytes and text.
+	AllowDuplicate bool `json:"allow_duplicate,omitempty"`
+
+	Format       string      `json:"format"`
+	MIME         string      `json:"mime"`
+	FileSize     int64       `json:"file_size"` // bytes
+	SHA256       string      `json:"sha256"`    // of the bytes, hexadecimal
+	TextSHA256   string      `json:"text_sha256,omitempty"`
+	Metadata     Metadata    `json:"metadata"`
+	Pages        int         `json:"pages,omitempty"`
+	Words        int         `json:"words"`
+	Chunks       int         `json:"chunks"`
+	ChunkTokens  int         `json:"chunk_tokens"`
+	ChunkOverlap int         `json:"chunk_overlap"`
+	TextBytes    int64       `json:"text_bytes"`
+	BodyEnd      int64       `json:"body_end"` // offset in text.md where the body ends and the asides begin
+	Partial      bool        `json:"partial,omitempty"`
+	FailedPages  []int       `json:"failed_pages,omitempty"`
+	PageErrors   []PageError `json:"page_errors,omitempty"`
+	Warnings     []string    `json:"warnings,omitempty"`
+	Extractor    string      `json:"extractor_version"`
+}
+
+// Metadata is what the file says of itself.
+type Metadata struct {
+	Title    string     `json:"title,omitempty"`
+	Author   string     `json:"author,omitempty"`
+	Language string     `json:"language,omitempty"`
+	Created  *time.Time `json:"created,omitempty"`
+	Modified *time.Time `json:"modified,omitempty"`
+}
+
+// PageError is a page whose text is missing.
+type PageError struct {
+	Page  int    `json:"page"`
+	Error string `json:"error"`
+}
+
+// NewManifest returns a manifest with all that the record knows.
+func (s *Service) NewManifest(d *Document, executionID string) *Manifest {
+	return &Manifest{
+		Schema: schema, DocumentID: d.ID, ExecutionID: executionID, Owner: d.Owner, Filename: d.Filename,
+		Title: d.Title, Description: d.Description, Tags: append([]string{}, d.Tags...), ContentType: d.ContentType,
+		UploadID: d.UploadID, JobID: d.JobID, CreatedAt: d.CreatedAt, FileSize: d.FileSize, AllowDuplicate: d.AllowDuplicate,
+	}
+}
+
+// What the record keeps of lists that a file can make as long as it likes.
+const (
+	maxWarnings    = 50
+	maxFailedPages = 1000
+)
+
+// Complete gives what a finish writes that makes the document completed: this
+// is the commit, from here on readers follow m.ExecutionID. Its conditions
+// claim the bytes and the text; ConflictOf reads which of them did not hold.
+func (s *Service) Complete(d *Document, m *Manifest) ([]rq.Effect, []rq.Condition) {
+	e := s.outcome(d)
+	e.become(Completed, append(learned(m), "execution_id", m.ExecutionID, "duplicate_of", "", "original_key", m.OriginalKey)...)
+	conditions := s.uncommitted(d)
+	for _, key := range s.claims(d, m) {
+		if d.AllowDuplicate {
+			e.add(rq.SetNX(key, d.ID))
+		} else {
+			conditions = append(conditions, rq.Condition{ClaimKey: key, ClaimValue: d.ID})
+		}
+	}
+	return e.list, conditions
+}
+
+// Duplicate gives what a finish writes that makes the document a duplicate of
+// another, which must be completed then. m may be from before extraction.
+func (s *Service) Duplicate(d *Document, of string, m *Manifest) ([]rq.Effect, []rq.Condition) {
+	e := s.outcome(d)
+	e.become(Duplicate, append(learned(m), "execution_id", "", "duplicate_of", of, "original_key", m.OriginalKey)...)
+	first := rq.Condition{Guard: rq.Guard{Key: s.k.document(of), Field: "status", Is: string(Completed)}}
+	return e.list, append(s.uncommitted(d), first)
+}
+
+func (s *Service) outcome(d *Document) *effects {
+	return &effects{k: s.k, id: d.ID, jobID: d.JobID, at: s.c.Clock()}
+}
+
+// uncommitted are conditions that hold while the record is this job's and has
+// no outcome.
+func (s *Service) uncommitted(d *Document) []rq.Condition {
+	key := s.k.document(d.ID)
+	return []rq.Condition{
+		{Guard: rq.Guard{Key: key, Field: "job_id", Is: d.JobID}},
+		{Guard: rq.Guard{Key: key, Field: "status", Is: string(Completed), Not: true}},
+		{Guard: rq.Guard{Key: key, Field: "status", Is: string(Duplicate), Not: true}},
+	}
+}
+
+func (s *Service) claims(d *Document, m *Manifest) []string {
+	var names []string
+	if m.SHA256 != "" {
+		names = append(names, s.k.sha256(d.Owner, m.SHA256))
+	}
+	if m.TextSHA256 != "" {
+		names = append(names, s.k.text(d.Owner, m.TextSHA256))
+	}
+	return names
+}
+
+// learned are the record's fields that a run fills.
+func learned(m *Manifest) []string {
+	return []string{
+		"progress", "100", "page", "", "chunks_processed", strconv.Itoa(m.Chunks), "total_chunks", strconv.Itoa(m.Chunks),
+		"sha256", m.SHA256, "text_sha256", m.TextSHA256, "format", m.Format, "mime", m.MIME,
+		"text_title", shorten(m.Metadata.Title, maxErrorText), "author", shorten(m.Metadata.Author, maxErrorText),
+		"language", m.Metadata.Language, "pages", strconv.Itoa(m.Pages), "words", strconv.Itoa(m.Words),
+		"text_bytes", strconv.FormatInt(m.TextBytes, 10), "extractor_version", m.Extractor,
+		"partial", flag(m.Partial), "failed_pages", list(m.FailedPages[:min(len(m.FailedPages), maxFailedPages)]),
+		"warnings", list(warnings(m.Warnings)),
+	}
+}
+
+func warnings(all []string) []string {
+	var kept []string
+	for _, text := range all[:min(len(all), maxWarnings)] {
+		kept = append(kept, shorten(text, 500))
+	}
+	return kept
+}
+
+// ConflictKind is why a commit was refused.
+type ConflictKind int
+
+// The kinds.
+const (
+	// RecordChanged: the record is gone, belongs to another job by now, or the
+	// document has its outcome already. There is nothing to commit.
+	RecordChanged ConflictKind = iota
+	// ClaimTaken: holder has the same bytes or text.
+	ClaimTaken
+	// HolderGone: the document that this one was to be a duplicate of is not
+	// completed any more. Release its claim and try Complete again.
+	HolderGone
+)
+
+// ConflictOf says why a finish with Complete or Duplicate was refused. holder
+// is the document that has the claim, for ClaimTaken.
+func (s *Service) ConflictOf(d *Document, e *rq.ConditionError) (kind ConflictKind, holder string) {
+	switch e.Key {
+	case s.k.document(d.ID):
+		return RecordChanged, ""
+	default:
+		if validID(e.Actual) {
+			return ClaimTaken, e.Actual
+		}
+		return HolderGone, ""
+	}
+}
