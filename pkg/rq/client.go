@@ -48,8 +48,14 @@ type QueueDefaults struct {
 
 // Client makes every transition of the queue. It is safe for concurrent use.
 type Client struct {
-	rdb redis.UniversalClient
-	o   Options
+	rdb       redis.UniversalClient
+	o         Options
+	token     string // names this process in locks and worker slots
+	scheduler scheduler
+	slots     slots
+	waits     waits
+	sweeps    sweeps
+	fixedTime func() time.Time // the time scripts go by, for tests; nil: the server's
 }
 
 // New returns a Client on rdb. It does not touch the network.
@@ -70,7 +76,9 @@ func New(rdb redis.UniversalClient, o Options) *Client {
 	if o.Idempotent == nil {
 		o.Idempotent = func(string) bool { return false }
 	}
-	return &Client{rdb: rdb, o: o}
+	c := &Client{rdb: rdb, o: o, token: newHexID()}
+	c.scheduler.name, c.scheduler.created = newHexID(), o.Clock()
+	return c
 }
 
 // Redis returns the connection that the client uses.

@@ -1,8 +1,15 @@
 package rq
 
 import (
+	"fmt"
 	"strconv"
 	"time"
+)
+
+// What one transition may bring. Scripts stop the whole server while they run.
+const (
+	maxEffects    = 200
+	maxEffectArgs = 400
 )
 
 // Op is a plain write that an Effect makes.
@@ -28,8 +35,9 @@ const (
 )
 
 // Effect is a plain write applied in the same script as a transition, only
-// when the transition is. A write that Redis refuses (a key of the wrong type)
-// is skipped and counted; it never stops the transition.
+// when the transition is. All guards are evaluated before the first write. A
+// write that Redis refuses (a key of the wrong type) is skipped and counted in
+// the namespace's refused hash; it never stops the transition.
 type Effect struct {
 	Op   Op
 	Key  string
@@ -114,4 +122,30 @@ func Persist(key string) Effect { return Effect{Op: OpPersist, Key: key} }
 // XAdd appends an entry to a stream trimmed to about maxLen entries.
 func XAdd(key string, maxLen int64, fields ...string) Effect {
 	return Effect{Op: OpXAdd, Key: key, Args: append([]string{strconv.FormatInt(maxLen, 10)}, fields...)}
+}
+
+var ops = map[Op]bool{
+	OpHSet: true, OpHIncrBy: true, OpHDel: true, OpZAdd: true, OpZRem: true, OpSAdd: true, OpSRem: true,
+	OpSet: true, OpSetNX: true, OpDel: true, OpExpire: true, OpPersist: true, OpXAdd: true,
+}
+
+// checkWrites refuses what a script cannot take, before anything is sent.
+func checkWrites(es []Effect, cs []Condition) error {
+	if len(es)+len(cs) > maxEffects {
+		return fmt.Errorf("%d effects and conditions: at most %d go with one transition", len(es)+len(cs), maxEffects)
+	}
+	for i, e := range es {
+		if !ops[e.Op] || e.Key == "" {
+			return fmt.Errorf("effect %d: %q on key %q is not a write that is allowed", i, e.Op, e.Key)
+		}
+		if len(e.Args) > maxEffectArgs {
+			return fmt.Errorf("effect %d on %s: %d arguments, at most %d", i, e.Key, len(e.Args), maxEffectArgs)
+		}
+	}
+	for i, x := range cs {
+		if (x.ClaimKey == "") == (x.Guard.Key == "") {
+			return fmt.Errorf("condition %d: either a guard or a claim must be given", i)
+		}
+	}
+	return nil
 }

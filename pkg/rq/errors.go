@@ -52,3 +52,10 @@ type NameTakenError struct {
 func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("worker name %q is taken by a live worker on host %s, pid %d", e.Name, e.Host, e.PID)
 }
+
+// KeyError says that a key that must be written has a type that is not RQ's.
+type KeyError struct{ Key string }
+
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("key %s in Redis is of another type than RQ's: rename or delete it", e.Key)
+}

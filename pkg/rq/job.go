@@ -37,6 +37,8 @@ type Job struct {
 
 	// Extra has every field not represented above, with its text as stored.
 	Extra map[string]string
+
+	noStatus bool // the hash has no status field
 }
 
 // Execution is one run of a job by one worker. J:E in rq:wip:Queue is the

@@ -1,6 +1,11 @@
 package rq
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+)
 
 // RequeueOptions of Requeue.
 type RequeueOptions struct {
@@ -9,9 +14,62 @@ type RequeueOptions struct {
 	Effects    []Effect
 }
 
-// Requeue puts a failed, stopped or canceled job back on its queue, else
-// *StateError; ErrNoJob when there is none. retries_left is set to the queue's
-// default when the job had retries.
+// Requeue puts a failed, stopped or canceled job back on its queue and returns
+// it as it was before, else *StateError; ErrNoJob when there is none.
+// retries_left is set to the queue's default when the job had retries.
 func (c *Client) Requeue(ctx context.Context, id string, o RequeueOptions) (*Job, error) {
-	return nil, errNotBuilt
+	token := newHexID()
+	for range attempts {
+		j, err := c.Job(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !j.Status.Final() || j.Status == StatusFinished {
+			return j, &StateError{ID: id, Status: j.Status, Op: "requeue"}
+		}
+		if err := checkQueue(j.Queue); err != nil {
+			return j, fmt.Errorf("requeueing job %s: %w", id, err)
+		}
+		tr := Transition{Job: j, From: j.Status, To: StatusQueued, Reason: ReasonRequeued, At: c.o.Clock()}
+		t, err := c.requeueTape(token, tr, o)
+		if err != nil {
+			return nil, fmt.Errorf("requeueing job %s: %w", id, err)
+		}
+		keys := []string{keyJob(id), keyQueue(j.Queue), keyFailed(j.Queue), keyCanceled(j.Queue)}
+		r, err := c.run(ctx, call{scriptRequeue, keys, t})
+		if err != nil {
+			return nil, fmt.Errorf("requeueing job %s: %w", id, err)
+		}
+		switch r.at(0).text() {
+		case "ok":
+			c.o.Observer.Transition(tr)
+			return j, nil
+		case "none":
+			return nil, fmt.Errorf("job %s: %w", id, ErrNoJob)
+		case "condition":
+			return j, r.condition()
+		case "type":
+			return j, fmt.Errorf("requeueing job %s: %w", id, &KeyError{r.at(1).text()})
+		}
+	}
+	return nil, fmt.Errorf("requeueing job %s: %w", id, errKeepsChanging)
+}
+
+func (c *Client) requeueTape(token string, tr Transition, o RequeueOptions) (*tape, error) {
+	extra := c.o.Effects(tr)
+	effects := slices.Concat(extra.Effects, o.Effects)
+	if err := checkWrites(effects, o.Conditions); err != nil {
+		return nil, err
+	}
+	// RQ blanks the legacy exc_info field by writing the empty text packed.
+	blank, err := deflate("")
+	if err != nil {
+		return nil, err
+	}
+	j, retries := tr.Job, ""
+	if d := c.o.Queues[j.Queue].Retry; j.RetriesLeft != nil && d != nil {
+		retries = strconv.Itoa(d.Max)
+	}
+	t := c.tape().str(token, j.ID, j.storedStatus(), j.Queue).flag(o.AtFront).str(retries, string(blank))
+	return t.labels(extra.Labels).conditions(o.Conditions).effects(effects), nil
 }

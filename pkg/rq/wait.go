@@ -1,8 +1,127 @@
 package rq
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// waitFor is how long Wait and each blocking command last.
+const waitFor = 5 * time.Second
+
+// suspendedPoll is how often Wait looks whether workers were resumed, as RQ.
+const suspendedPoll = time.Second
+
+// waits are the blocking commands in flight, one per queue and Client however
+// many callers wait. Each ends by itself within waitFor.
+type waits struct {
+	mu sync.Mutex
+	on map[string]*blocked
+}
+
+type blocked struct {
+	done chan struct{} // closed when the command ended
+	err  error         // set before done is closed
+}
 
 // Wait blocks until one of the queues may have work, ctx ends (its error) or
 // about 5 s passed (nil). It returns at once while one has entries, except
-// when workers are suspended.
-func (c *Client) Wait(ctx context.Context, queues []string) error { return errNotBuilt }
+// when workers are suspended; then it looks every second.
+func (c *Client) Wait(ctx context.Context, queues []string) error {
+	deadline := time.NewTimer(waitFor)
+	defer deadline.Stop()
+	for {
+		suspended, err := c.rdb.Exists(ctx, keySuspended).Result()
+		if err != nil {
+			return fmt.Errorf("waiting for work: %w", err)
+		}
+		if suspended == 0 {
+			break
+		}
+		poll := time.NewTimer(suspendedPoll)
+		select {
+		case <-ctx.Done():
+			poll.Stop()
+			return ctx.Err()
+		case <-deadline.C:
+			poll.Stop()
+			return nil
+		case <-poll.C:
+		}
+	}
+	wake := make(chan error, len(queues))
+	stop := make(chan struct{})
+	var listeners sync.WaitGroup
+	defer listeners.Wait()
+	defer close(stop)
+	for _, q := range queues {
+		b := c.waits.watch(c.rdb, q)
+		listeners.Go(func() {
+			select {
+			case <-b.done:
+				wake <- b.err
+			case <-stop:
+			}
+		})
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-deadline.C:
+		return nil
+	case err := <-wake:
+		if err != nil {
+			return fmt.Errorf("waiting for work: %w", err)
+		}
+		return nil
+	}
+}
+
+// watch joins the command that blocks on q, or starts one: a BLMOVE of the
+// list's last entry onto itself, which waits for an entry without taking it.
+func (w *waits) watch(rdb redis.UniversalClient, q string) *blocked {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b := w.on[q]; b != nil {
+		return b
+	}
+	b := &blocked{done: make(chan struct{})}
+	if w.on == nil {
+		w.on = map[string]*blocked{}
+	}
+	w.on[q] = b
+	go func() {
+		// Its own context: other callers may join after this one's has ended.
+		ctx, cancel := context.WithTimeout(context.Background(), 2*waitFor)
+		defer cancel()
+		key := keyQueue(q)
+		err := rdb.BLMove(ctx, key, key, "RIGHT", "RIGHT", waitFor).Err()
+		if isWrongType(err) {
+			err = pause(ctx) // nothing can be waited for here; do not spin either
+		}
+		if errors.Is(err, redis.Nil) {
+			err = nil
+		}
+		w.mu.Lock()
+		delete(w.on, q)
+		w.mu.Unlock()
+		b.err = err
+		close(b.done)
+	}()
+	return b
+}
+
+func pause(ctx context.Context) error {
+	t := time.NewTimer(waitFor)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

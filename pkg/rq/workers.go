@@ -2,7 +2,16 @@ package rq
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // WorkerState is the state field of a worker hash.
@@ -51,22 +60,208 @@ type WorkerBirth struct {
 }
 
 // Workers reads all workers in rq:workers whose key exists, sorted by name.
-func (c *Client) Workers(ctx context.Context) ([]WorkerInfo, error) { return nil, errNotBuilt }
+func (c *Client) Workers(ctx context.Context) ([]WorkerInfo, error) {
+	members, err := c.rdb.SMembers(ctx, keyWorkers).Result()
+	if err != nil {
+		return nil, fmt.Errorf("listing workers: %w", err)
+	}
+	var names []string
+	for _, m := range members {
+		if w, ok := strings.CutPrefix(m, prefixWorker); ok && w != "" {
+			names = append(names, w)
+		}
+	}
+	slices.Sort(names)
+	hashes, slots := make([]*redis.MapStringStringCmd, len(names)), make([]*redis.MapStringStringCmd, len(names))
+	var clock *redis.TimeCmd
+	_, err = c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		clock = p.Time(ctx)
+		for i, w := range names {
+			hashes[i], slots[i] = p.HGetAll(ctx, keyWorker(w)), p.HGetAll(ctx, c.keySlot(w))
+		}
+		return nil
+	})
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return nil, fmt.Errorf("reading workers: %w", err)
+	}
+	var out []WorkerInfo
+	for i, w := range names {
+		if h := hashes[i].Val(); len(h) > 0 {
+			out = append(out, decodeWorker(w, h, slots[i].Val(), clock.Val()))
+		}
+	}
+	return out, nil
+}
+
+func decodeWorker(name string, h, slot map[string]string, now time.Time) WorkerInfo {
+	at := func(f string) time.Time {
+		t, _ := parseStamp(h[f])
+		return t
+	}
+	num := func(m map[string]string, f string) int {
+		n, _ := parseInt(m[f])
+		return n
+	}
+	secs := func(f string) time.Duration {
+		x, _ := strconv.ParseFloat(h[f], 64)
+		return time.Duration(x * float64(time.Second))
+	}
+	w := WorkerInfo{
+		Name: name, State: WorkerState(h["state"]), Hostname: h["hostname"], PID: num(h, "pid"),
+		IPAddress: h["ip_address"], Version: h["version"], Python: h["python_version"], CurrentJob: h["current_job"],
+		CurrentWorking: secs("current_job_working_time"), Birth: at("birth"), LastHeartbeat: at("last_heartbeat"),
+		ShutdownRequested: at("shutdown_requested_date"), Successful: num(h, "successful_job_count"),
+		Failed: num(h, "failed_job_count"), TotalWorking: secs("total_working_time"), Alive: h["death"] == "",
+	}
+	if h["queues"] != "" {
+		w.Queues = strings.Split(h["queues"], ",")
+	}
+	if slot["token"] != "" {
+		lease, _ := strconv.ParseInt(slot["lease"], 10, 64)
+		w.Docsvc, w.Alive = true, w.Alive && time.UnixMilli(lease).After(now)
+		w.RSS = int64(num(slot, "rss"))
+		w.CPU, _ = strconv.ParseFloat(slot["cpu"], 64)
+	}
+	return w
+}
 
 // RegisterWorkers registers all names or none. A name is taken over when its
 // lease has run out or its process is dead on this same host and boot, else
-// *NameTakenError.
-func (c *Client) RegisterWorkers(ctx context.Context, births []WorkerBirth) error { return errNotBuilt }
+// *NameTakenError. The state is then WorkerStarted.
+func (c *Client) RegisterWorkers(ctx context.Context, births []WorkerBirth) error {
+	dead, err := c.deadTokens(ctx, births)
+	if err != nil {
+		return fmt.Errorf("registering workers: %w", err)
+	}
+	keys, t := []string{keyWorkers}, c.tape().str(c.token).list(dead).num(int64(len(births)))
+	for _, b := range births {
+		keys = append(keys, keyWorker(b.Name), c.keySlot(b.Name))
+		t.str(b.Name).list(b.Queues).list(b.fields()).list([]string{
+			"host", b.Host, "boot", b.BootID, "pid", strconv.Itoa(b.PID),
+		})
+	}
+	r, err := c.run(ctx, call{scriptRegister, keys, t})
+	if err != nil {
+		return fmt.Errorf("registering workers: %w", err)
+	}
+	if r.at(0).text() == "alive" {
+		return &NameTakenError{Name: r.at(1).text(), Host: r.at(2).text(), PID: r.at(3).int()}
+	}
+	c.slots.mu.Lock()
+	defer c.slots.mu.Unlock()
+	if c.slots.births == nil {
+		c.slots.births = map[string]WorkerBirth{}
+	}
+	for _, b := range births {
+		c.slots.births[b.Name] = b
+	}
+	return nil
+}
 
-// SetWorkerState writes the state that RQ's tools show for the names.
+// registerAgain writes the RQ hashes of workers that expired while Redis or
+// this process could not be reached.
+func (c *Client) registerAgain(ctx context.Context, names []string) error {
+	c.slots.mu.Lock()
+	var births []WorkerBirth
+	for _, n := range names {
+		if b, ok := c.slots.births[n]; ok {
+			births = append(births, b)
+		}
+	}
+	c.slots.mu.Unlock()
+	if len(births) == 0 {
+		return nil
+	}
+	c.o.Log.Warn().Strs("workers", names).Msg("worker keys had expired: registering again")
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, b := range births {
+			p.HSet(ctx, keyWorker(b.Name), append(b.fields(), "birth", stamp(c.o.Clock())))
+			p.SAdd(ctx, keyWorkers, keyWorker(b.Name))
+			for _, q := range b.Queues {
+				p.SAdd(ctx, keyWorkersOf(q), keyWorker(b.Name))
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// fields are those of the RQ hash that the script does not write itself.
+// Python's tools only show version and python_version.
+func (b WorkerBirth) fields() []string {
+	return []string{
+		"queues", strings.Join(b.Queues, ","), "pid", strconv.Itoa(b.PID), "hostname", b.Host,
+		"ip_address", "unknown", "version", b.Version, "python_version", "docsvc, " + runtime.Version(),
+	}
+}
+
+// deadTokens looks which of the names are held by a process of this host and
+// boot that no longer exists. An unknown boot id never matches.
+func (c *Client) deadTokens(ctx context.Context, births []WorkerBirth) ([]string, error) {
+	cmds := make([]*redis.SliceCmd, len(births))
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, b := range births {
+			cmds[i] = p.HMGet(ctx, c.keySlot(b.Name), "token", "host", "boot", "pid")
+		}
+		return nil
+	})
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return nil, err
+	}
+	var dead []string
+	for i, b := range births {
+		f := cmds[i].Val()
+		if len(f) != 4 || b.BootID == "" || f[1] != b.Host || f[2] != b.BootID {
+			continue
+		}
+		token, _ := f[0].(string)
+		pid, _ := f[3].(string)
+		if n, err := strconv.Atoi(pid); err == nil && n > 0 && n != b.PID && !processExists(n) {
+			dead = append(dead, token)
+		}
+	}
+	return dead, nil
+}
+
+// processExists asks the kernel with signal 0. A process that may not be
+// signalled exists.
+func processExists(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// SetWorkerState writes the state that RQ's tools show for the names. Idle
+// also says that they have no current job.
 func (c *Client) SetWorkerState(ctx context.Context, state WorkerState, names []string) error {
-	return errNotBuilt
+	return c.setState(ctx, string(state), false, names)
 }
 
 // WorkerShutdownRequested writes shutdown_requested_date for the names.
 func (c *Client) WorkerShutdownRequested(ctx context.Context, names []string) error {
-	return errNotBuilt
+	return c.setState(ctx, "", true, names)
 }
 
-// UnregisterWorkers writes the workers' death as RQ does.
-func (c *Client) UnregisterWorkers(ctx context.Context, names []string) error { return errNotBuilt }
+func (c *Client) setState(ctx context.Context, state string, shutdown bool, names []string) error {
+	keys := make([]string, len(names))
+	for i, w := range names {
+		keys[i] = keyWorker(w)
+	}
+	_, err := c.run(ctx, call{scriptState, keys, c.tape().str(state).flag(shutdown).list(names)})
+	if err != nil {
+		return fmt.Errorf("writing worker state: %w", err)
+	}
+	return nil
+}
+
+// UnregisterWorkers writes the workers' death as RQ does. Names that another
+// process has taken over are left alone.
+func (c *Client) UnregisterWorkers(ctx context.Context, names []string) error {
+	keys := []string{keyWorkers}
+	for _, w := range names {
+		keys = append(keys, keyWorker(w), c.keySlot(w))
+	}
+	if _, err := c.run(ctx, call{scriptUnregister, keys, c.tape().str(c.token).list(names)}); err != nil {
+		return fmt.Errorf("unregistering workers: %w", err)
+	}
+	return nil
+}

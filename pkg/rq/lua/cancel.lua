@@ -1,0 +1,67 @@
+-- cancel: takes a job that is not final out of whatever it is in. One that
+-- runs loses its execution, so that its finish will be refused, and its worker
+-- is sent RQ's stop-job.
+--
+-- KEYS  job hash, the queue's list, rq:canceled
+-- ARGV  after the prelude's: token of this call; job; status and queue that
+--       the caller read and computed the effects from; list of event labels;
+--       effects
+-- Reply { 'ok' } also when the call was repeated
+--    or { 'none' } no such job
+--    or { 'changed' } status or queue are others now: read again
+--
+-- The caller refuses final jobs itself, from the status it read.
+
+-- fence takes the executions of j away. Those of docsvc, which have a lease,
+-- leave nothing; a Python worker's keep their hash, as RQ's own cancel does,
+-- because that worker still writes to it.
+local function fence(j, q)
+  for _, e in ipairs(r('ZRANGE', K.executions(j), '0', '-1') or {}) do
+    local member = j .. ':' .. e
+    if r('ZSCORE', K.lease(q), member) then
+      unexecute(j, e, q)
+    else
+      w('ZREM', K.wip(q), member)
+    end
+  end
+  local worker = get(j, 'worker_name')
+  if worker then
+    r('PUBLISH', K.pubsub(worker), '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}')
+  end
+end
+
+local function main()
+  local token, j, status, q = take(), take(), take(), take()
+  local labels, effects = takelist(), takeeffects()
+  if done(token) then
+    return { 'ok' }
+  end
+  if (r('HLEN', K.job(j)) or 0) == 0 then
+    return { 'none' }
+  end
+  if (get(j, 'status') or '') ~= status or (get(j, 'origin') or '') ~= q then
+    return { 'changed' }
+  end
+  decide(effects)
+  event({ 'job', j, 'queue', q, 'worker', status == 'started' and get(j, 'worker_name') or '', 'from', status,
+    'to', 'canceled', 'reason', 'canceled' }, labels)
+  receipt(token)
+  w('HSET', K.job(j), 'status', 'canceled')
+  if q ~= '' then
+    w('ZADD', K.canceled(q), int(sec), j)
+    if status == 'started' then
+      fence(j, q)
+    elseif status == 'deferred' then
+      w('ZREM', K.deferred(q), j)
+    elseif status == 'scheduled' then
+      w('ZREM', K.scheduled(q), j)
+    else
+      w('LREM', K.queue(q), '1', j)
+    end
+  end
+  w('HDEL', K.recovered, j)
+  apply(effects)
+  return { 'ok' }
+end
+
+return run(main)

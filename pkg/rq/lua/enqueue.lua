@@ -1,0 +1,88 @@
+-- enqueue: puts new jobs on their queues, or into rq:scheduled.
+--
+-- KEYS  rq:queues, then per job its hash and its queue's list
+-- ARGV  after the prelude's: token of this call; number of jobs, then per job
+--       its id, queue, unique rule "", "active" or "any"; unix second to run
+--       at or "" for now; 1 for the front; time to live in seconds or "";
+--       list of hash fields and values; reason; list of event labels;
+--       conditions; effects
+-- Reply one entry per job:
+--       { 'ok' }
+--       { 'active', hash as flat list, fields left out }
+--       { 'condition', index, key, found }
+--       { 'type', key } the key is there with another type
+-- A job that this call enqueued before (its reply was lost) is { 'ok' } too.
+
+local final = { finished = true, failed = true, stopped = true, canceled = true }
+
+-- forget takes a final job of that id out of the registries, so that the new
+-- one does not inherit its fields or its time to live.
+local function forget(j)
+  local q = get(j, 'origin')
+  if q then
+    for _, key in ipairs({ K.finished(q), K.failed(q), K.canceled(q) }) do
+      w('ZREM', key, j)
+    end
+  end
+  w('DEL', K.job(j), K.dependents(j), K.dependencies(j))
+  w('HDEL', K.recovered, j)
+end
+
+local function put(token, s)
+  if not is(K.job(s.id), 'hash') then
+    return { 'type', K.job(s.id) }
+  end
+  if not is(K.queue(s.queue), 'list') then
+    return { 'type', K.queue(s.queue) }
+  end
+  local exists = redis.call('EXISTS', K.job(s.id)) == 1
+  local status = get(s.id, 'status')
+  if exists and (s.unique == 'any' or (s.unique == 'active' and not final[status or ''])) then
+    local hash, left = load(s.id, 65536)
+    return { 'active', hash, left }
+  end
+  local refused = broken(s.conditions)
+  if refused then
+    return refused
+  end
+  decide(s.effects)
+
+  local to = s.when == '' and 'queued' or 'scheduled'
+  event({ 'job', s.id, 'queue', s.queue, 'from', exists and status or '', 'to', to, 'reason', s.reason }, s.labels)
+  receipt(token)
+  claimkeys(s.conditions)
+  if exists and s.unique == 'active' then
+    forget(s.id)
+  end
+  w('SADD', K.queues, K.queue(s.queue))
+  if to == 'queued' then
+    s.fields[#s.fields + 1] = 'enqueued_at'
+    s.fields[#s.fields + 1] = iso()
+  end
+  w('HSET', K.job(s.id), 'status', to, unpack(s.fields))
+  if s.ttl ~= '' then
+    expire(s.id, tonumber(s.ttl))
+  end
+  if to == 'scheduled' then
+    w('ZADD', K.scheduled(s.queue), s.when, s.id)
+  else
+    w(s.front and 'LPUSH' or 'RPUSH', K.queue(s.queue), s.id)
+  end
+  apply(s.effects)
+  return { 'ok' }
+end
+
+local function main()
+  local token, n = take(), taken()
+  local replies = {}
+  for i = 1, n do
+    local s = { id = take(), queue = take(), unique = take(), when = take(), front = take() == '1', ttl = take(),
+      fields = takelist(), reason = take(), labels = takelist(), conditions = takeconditions(),
+      effects = takeeffects() }
+    local mine = token .. ':' .. i
+    replies[i] = done(mine) and { 'ok' } or put(mine, s)
+  end
+  return replies
+end
+
+return run(main)

@@ -1,0 +1,277 @@
+-- What scripts that move jobs share: reading a job hash of any size, putting
+-- jobs on queues, ending executions, results, dependents.
+
+-- Fields that may be large.
+local LARGE = { 'data', 'meta', 'result', 'exc_info', 'description', 'webhooks' }
+
+-- All fields RQ 2.12 writes, for hashes with absurdly many others.
+local FIELDS = { 'created_at', 'data', 'success_callback_name', 'failure_callback_name', 'stopped_callback_name',
+  'started_at', 'ended_at', 'last_heartbeat', 'worker_name', 'group_id', 'number_of_retries', 'retries_left',
+  'retry_intervals', 'enqueue_at_front_on_retry', 'origin', 'description', 'enqueued_at', 'repeats_left',
+  'repeat_intervals', 'result', 'exc_info', 'timeout', 'success_callback_timeout', 'failure_callback_timeout',
+  'stopped_callback_timeout', 'webhooks', 'result_ttl', 'failure_ttl', 'status', 'dependency_id', 'dependency_ids',
+  'meta', 'ttl', 'allow_dependency_failures', 'enqueue_at_front' }
+
+-- load answers a job hash as a flat list without its fields longer than limit
+-- bytes, and the names of those left out. A key that is no hash is empty.
+local function load(j, limit)
+  local key, left, skip = K.job(j), {}, {}
+  for _, f in ipairs(LARGE) do
+    if (r('HSTRLEN', key, f) or 0) > limit then
+      left[#left + 1] = f
+      skip[f] = true
+    end
+  end
+  local many = (r('HLEN', key) or 0) > 500
+  if #left == 0 and not many then
+    return r('HGETALL', key) or {}, left
+  end
+  local names, flat = {}, {}
+  for _, f in ipairs(many and FIELDS or r('HKEYS', key) or {}) do
+    if not skip[f] then
+      names[#names + 1] = f
+    end
+  end
+  local values = #names > 0 and r('HMGET', key, unpack(names)) or {}
+  for i, f in ipairs(names) do
+    if values[i] then
+      flat[#flat + 1] = f
+      flat[#flat + 1] = values[i]
+    end
+  end
+  return flat, left
+end
+
+local function get(j, field)
+  return nonempty(r('HGET', K.job(j), field))
+end
+
+local function getnumber(j, field)
+  return tonumber(get(j, field) or '')
+end
+
+-- expire gives the three keys of a job a time to live (rq/job.py, cleanup).
+local function expire(j, ttl)
+  w('EXPIRE', K.job(j), int(ttl))
+  w('EXPIRE', K.dependents(j), int(ttl))
+  w('EXPIRE', K.dependencies(j), int(ttl))
+end
+
+-- delete removes a job as Job.delete does; its results stay.
+local function delete(j, q)
+  local group = get(j, 'group_id')
+  for _, e in ipairs(r('ZRANGE', K.executions(j), '0', '-1') or {}) do
+    w('DEL', K.execution(j, e))
+    w('ZREM', K.wip(q), j .. ':' .. e)
+    w('ZREM', K.lease(q), j .. ':' .. e)
+  end
+  w('DEL', K.executions(j))
+  if group then
+    w('SREM', K.group(group), j)
+  end
+  w('DEL', K.job(j), K.dependents(j), K.dependencies(j))
+end
+
+-- schedule puts j into rq:scheduled at unix second when.
+local function schedule(j, q, when)
+  w('SADD', K.queues, K.queue(q))
+  w('HSET', K.job(j), 'status', 'scheduled')
+  w('ZADD', K.scheduled(q), int(when), j)
+  local ttl = getnumber(j, 'ttl')
+  if ttl and ttl > 0 then
+    expire(j, ttl)
+  end
+  return 'scheduled', when
+end
+
+-- enqueue puts j on its queue (rq/queue.py, _enqueue_job). Where the queue's
+-- key is no list the job is scheduled in a minute instead of being lost.
+local function enqueue(j, q, front)
+  w('HSET', K.job(j), 'status', 'queued', 'enqueued_at', iso())
+  if not get(j, 'timeout') then
+    w('HSET', K.job(j), 'timeout', '180')
+  end
+  local ttl = getnumber(j, 'ttl')
+  if ttl and ttl > 0 then
+    expire(j, ttl)
+  end
+  if w(front and 'LPUSH' or 'RPUSH', K.queue(q), j) then
+    return 'queued', 0
+  end
+  return schedule(j, q, sec + 60)
+end
+
+-- unexecute removes every trace of an execution.
+local function unexecute(j, e, q)
+  w('DEL', K.execution(j, e))
+  w('ZREM', K.wip(q), j .. ':' .. e)
+  w('ZREM', K.lease(q), j .. ':' .. e)
+  w('ZREM', K.executions(j), e)
+end
+
+-- result appends to the results stream. The first entry of a stream is built
+-- in a scratch key and copied, which packs it tightly (0.4 KB, not 4.3 KB);
+-- where COPY is refused it is added in place.
+local function result(j, fields)
+  local key = K.results(j)
+  if redis.call('EXISTS', key) == 0 then
+    local scratch = K.scratch(j)
+    redis.pcall('DEL', scratch)
+    w('XADD', scratch, 'MAXLEN', '10', '*', unpack(fields))
+    local copied = redis.pcall('COPY', scratch, key)
+    redis.pcall('DEL', scratch)
+    if copied == 1 then
+      return
+    end
+  end
+  w('XADD', key, 'MAXLEN', '10', '*', unpack(fields))
+end
+
+-- met reports whether child may run as far as its dependencies other than
+-- parent go. Missing parents count as met, as in RQ.
+local function met(child, parent, tolerant)
+  for _, p in ipairs(r('SMEMBERS', K.dependencies(child)) or {}) do
+    if p ~= parent then
+      local s = get(p, 'status')
+      if s and s ~= 'finished' and not (tolerant and s == 'failed') then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+-- release enqueues one deferred child and says so.
+local function release(child)
+  local q = get(child, 'origin')
+  if not q then
+    return false
+  end
+  event({ 'job', child, 'queue', q, 'from', 'deferred', 'to', 'queued', 'reason', 'dependency_met' })
+  w('ZREM', K.deferred(q), child)
+  enqueue(child, q, get(child, 'enqueue_at_front') == '1')
+  return true
+end
+
+-- dependents enqueues the children of parent, which is now of the status
+-- (rq/queue.py, enqueue_dependents; rq/job.py, dependencies_are_met). Only
+-- children that are still deferred are taken: RQ would queue one again whose
+-- parent is run twice.
+local function dependents(parent, status)
+  local children = r('SMEMBERS', K.dependents(parent)) or {}
+  local left = #children
+  for _, child in ipairs(children) do
+    if get(child, 'status') == 'deferred' then
+      local tolerant = get(child, 'allow_dependency_failures') == '1'
+      local allowed = status == 'finished' or (status == 'failed' and tolerant)
+      if allowed and met(child, parent, tolerant) and release(child) then
+        w('SREM', K.dependents(parent), child)
+        left = left - 1
+      end
+    end
+  end
+  if #children > 0 and left == 0 then
+    w('DEL', K.dependents(parent))
+  end
+end
+
+-- repeated enqueues a finished job again that has repeats left (rq/repeat.py):
+-- the intervals are used from the end backwards, the last one when there are
+-- not enough.
+local function repeated(j, q)
+  local left = getnumber(j, 'repeats_left')
+  if not left or left <= 0 then
+    return nil
+  end
+  local ok, intervals = pcall(cjson.decode, get(j, 'repeat_intervals') or '[0]')
+  if not ok or type(intervals) ~= 'table' or #intervals == 0 then
+    intervals = { 0 }
+  end
+  local interval = tonumber(intervals[left] or intervals[#intervals]) or 0
+  event({ 'job', j, 'queue', q, 'from', 'finished', 'to', interval > 0 and 'scheduled' or 'queued', 'reason', 'repeat' })
+  w('HSET', K.job(j), 'repeats_left', int(left - 1))
+  if interval > 0 then
+    return schedule(j, q, sec + interval)
+  end
+  return enqueue(j, q, false)
+end
+
+-- succeed makes j finished: result, registry, time to live by result_ttl
+-- (default 500 s, 0 deletes the job, -1 keeps it for ever).
+local function succeed(j, q, fields)
+  local ttl = getnumber(j, 'result_ttl') or 500
+  w('HSET', K.job(j), 'status', 'finished')
+  if ttl ~= 0 then
+    result(j, fields)
+    if ttl == -1 then
+      w('PERSIST', K.results(j))
+    else
+      w('EXPIRE', K.results(j), int(ttl))
+    end
+    local score = ttl > 0 and int(sec + ttl) or ttl == -1 and '+inf' or int(ttl)
+    w('ZADD', K.finished(q), score, j)
+  end
+  dependents(j, 'finished')
+  local status, when = repeated(j, q)
+  if status then
+    return status, when
+  end
+  if ttl == 0 then
+    delete(j, q)
+  elseif ttl > 0 then
+    expire(j, ttl)
+  end
+  return 'finished', 0
+end
+
+-- fail makes j failed or stopped: registry, result, time to live by
+-- failure_ttl (default one year, 0 deletes the job, negative keeps it). As in
+-- RQ the results stream only gets a time to live when the job names one.
+local function fail(j, q, status, fields)
+  local named = getnumber(j, 'failure_ttl')
+  local ttl = named or 31536000
+  w('HSET', K.job(j), 'status', status)
+  w('ZADD', K.failed(q), int(ttl < 0 and ttl or sec + ttl), j)
+  result(j, fields)
+  if named == -1 then
+    w('PERSIST', K.results(j))
+  elseif named then
+    w('EXPIRE', K.results(j), int(named))
+  end
+  if status == 'failed' then
+    dependents(j, 'failed')
+  end
+  if ttl == 0 then
+    delete(j, q)
+  elseif ttl > 0 then
+    expire(j, ttl)
+  end
+  return status, 0
+end
+
+-- settle moves a job whose execution ended:
+--   finished | failed | stopped   with fields as result entry
+--   head | tail                   back to the queue
+--   schedule                      back to the queue after delay seconds
+-- Answers the status it now has and when it runs again (unix s, 0 for none).
+local function settle(j, q, action, fields, delay)
+  if action == 'finished' then
+    return succeed(j, q, fields)
+  elseif action == 'failed' or action == 'stopped' then
+    return fail(j, q, action, fields)
+  elseif action == 'schedule' then
+    return schedule(j, q, sec + delay)
+  end
+  return enqueue(j, q, action == 'head')
+end
+
+-- idle makes a worker slot free again, as RQ does after a job. Its key then
+-- lives as long as an idle RQ worker's.
+local function idle(worker, member)
+  w('HDEL', K.worker(worker), 'current_job')
+  w('HSET', K.worker(worker), 'current_job_working_time', '0', 'state', 'idle', 'last_heartbeat', iso())
+  w('EXPIRE', K.worker(worker), '480')
+  if r('HGET', K.slot(worker), 'execution') == member then
+    w('HDEL', K.slot(worker), 'execution', 'queue')
+  end
+end
