@@ -70,9 +70,8 @@ func build(c Config) (*api, error) {
 	a := &api{Config: c, mux: newRoutes(), requestTimeout: requestTimeout}
 	a.huma = humago.New(a.mux, huma.Config{
 		OpenAPI: describe(c.Version),
-		Formats: map[string]huma.Format{"application/json": {
-			Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decodeJSON,
-		}},
+		// "json" stands for every type that ends in +json.
+		Formats:       map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{refusals},
 	})
@@ -80,6 +79,7 @@ func build(c Config) (*api, error) {
 	a.queueRoutes()
 	a.jobRoutes()
 	a.healthRoutes()
+	describeFields(a.huma.OpenAPI())
 	if err := a.pageRoutes(); err != nil {
 		return nil, fmt.Errorf("making the documentation page: %w", err)
 	}

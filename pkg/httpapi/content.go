@@ -69,21 +69,21 @@ func (a *api) contentRoutes() {
 	register(a, operation{
 		ID: "get-original", Method: "GET", Path: "/api/v1/documents/{document_id}/original", Tag: tagDocuments, Unbounded: true,
 		Summary: "The file as it was uploaded",
-		Description: "Redirects to the storage. After processing it is there only with the setting storage.keep_original; " +
+		Description: "A large file is answered with a redirect to the storage. After processing it is there only with the setting storage.keep_original; " +
 			"that of a failed document is kept for a week unless configured otherwise.",
 		Curl:  `curl -L -o manual.pdf http://localhost:8000/api/v1/documents/DOCUMENT_ID/original`,
-		Codes: contentCodes("original_removed", "upload_missing", "upload_gone"),
+		Codes: contentCodes("original_removed"),
 		Responses: map[string]*huma.Response{
 			"200": binaryResponse("OK", "application/octet-stream"), "302": redirectResponse(),
 		},
 	}, a.original)
 }
 
-func (a *api) text(ctx context.Context, in *documentInput) (*contentOutput, error) {
+func (a *api) text(ctx context.Context, in *DocumentPath) (*contentOutput, error) {
 	return a.content(ctx, func(ctx context.Context) (*document.Content, error) { return a.Documents.Text(ctx, in.id()) })
 }
 
-func (a *api) original(ctx context.Context, in *documentInput) (*contentOutput, error) {
+func (a *api) original(ctx context.Context, in *DocumentPath) (*contentOutput, error) {
 	return a.content(ctx, func(ctx context.Context) (*document.Content, error) { return a.Documents.Original(ctx, in.id()) })
 }
 

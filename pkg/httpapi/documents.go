@@ -42,15 +42,17 @@ type Presigned struct {
 	UploadHeaders map[string]string `json:"upload_headers" doc:"Headers that the upload has to carry; none without sha256"`
 }
 
-type documentInput struct {
+// DocumentPath names the document in a path. It is exported for huma, which
+// leaves out embedded fields that are not.
+type DocumentPath struct {
 	DocumentID string `path:"document_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID, the document_id of the presigned call" doc:"The document's id" example:"0d6b5c1e-58a5-4f0e-9d4c-6f0a8a1c2b3d"`
 }
 
 // id is the document's id as it is stored.
-func (in documentInput) id() string { return strings.ToLower(in.DocumentID) }
+func (in DocumentPath) id() string { return strings.ToLower(in.DocumentID) }
 
 type processInput struct {
-	documentInput
+	DocumentPath
 	Body processRequest
 }
 
@@ -59,8 +61,8 @@ type processRequest struct {
 	FileHash       string `json:"file_hash,omitempty" pattern:"^([0-9a-fA-F]{64})?$" patternDescription:"64 hexadecimal digits" doc:"sha256 of the file; another file fails as hash_mismatch"`
 	Priority       string `json:"priority,omitempty" enum:"normal,high" default:"normal" doc:"high goes to the front of the queue"`
 	AllowDuplicate bool   `json:"allow_duplicate,omitempty" doc:"Process it even if the same file or text is there already"`
-	ChunkTokens    *int   `json:"chunk_tokens,omitempty" doc:"Most tokens of a chunk; the server's setting (500) if left out"`
-	ChunkOverlap   *int   `json:"chunk_overlap,omitempty" doc:"Most tokens that a chunk repeats of the one before; the server's setting (50) if left out"`
+	ChunkTokens    *int   `json:"chunk_tokens,omitempty" minimum:"50" maximum:"8000" doc:"Most tokens of a chunk; the server's setting (500) if left out"`
+	ChunkOverlap   *int   `json:"chunk_overlap,omitempty" minimum:"0" maximum:"4000" doc:"Most tokens that a chunk repeats of the one before, at most half of chunk_tokens; the server's setting (50) if left out"`
 	Password       string `json:"password,omitempty" maxLength:"1024" writeOnly:"true" doc:"Opens an encrypted document. Kept apart, for a time, and never shown or logged"`
 }
 
@@ -79,7 +81,7 @@ type Accepted struct {
 }
 
 type statusInput struct {
-	documentInput
+	DocumentPath
 	Wait int `query:"wait" minimum:"0" maximum:"60" doc:"Seconds to wait for the document to be completed, duplicate, failed or canceled; answers as soon as it is"`
 }
 
@@ -88,8 +90,8 @@ type statusOutput struct{ Body *document.Status }
 type recordOutput struct{ Body *document.Document }
 
 type chunksInput struct {
-	documentInput
-	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Chunks per page"`
+	DocumentPath
+	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"500" doc:"Chunks per page"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before"`
 }
 
@@ -117,7 +119,7 @@ curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
   -d '{"upload_id": "UPLOAD_ID"}'`,
 		Example: acceptedExample,
 		Codes: []string{"invalid_request", "wrong_upload_id", "document_not_found", "upload_missing", "size_mismatch", "upload_expired",
-			"upload_gone", "other_job", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
+			"upload_gone", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.process)
 	register(a, operation{
 		ID: "get-status", Method: "GET", Path: "/api/v1/documents/{document_id}/status", Tag: tagDocuments, Unbounded: true,
@@ -221,7 +223,7 @@ func (a *api) status(ctx context.Context, in *statusInput) (*statusOutput, error
 	return &statusOutput{Body: s}, nil
 }
 
-func (a *api) record(ctx context.Context, in *documentInput) (*recordOutput, error) {
+func (a *api) record(ctx context.Context, in *DocumentPath) (*recordOutput, error) {
 	d, err := a.Documents.Get(ctx, in.id())
 	if err != nil {
 		return nil, err

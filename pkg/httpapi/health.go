@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/docsvc/docsvc/pkg/health"
 )
 
@@ -45,8 +47,9 @@ func (a *api) healthRoutes() {
 		Summary: "Health of queues, Redis, storage and workers",
 		Description: "healthy and degraded answer 200, unhealthy 503 with the same body. unhealthy: Redis or storage can't be reached, or don't belong together. " +
 			"degraded: jobs wait on a queue without workers, or have been waiting over 10 minutes, or Redis may evict keys. reasons says which.",
-		Curl:    `curl http://localhost:8000/api/v1/queue/health`,
-		Example: healthExample,
+		Curl:      `curl http://localhost:8000/api/v1/queue/health`,
+		Example:   healthExample,
+		Responses: map[string]*huma.Response{"503": sameBody("Unhealthy", "Report")},
 	}, a.queueHealth)
 	a.open("GET /livez")
 	register(a, operation{
@@ -67,7 +70,15 @@ func (a *api) healthRoutes() {
 		Description: "200 when Redis and storage answer, else 503 with the same body.",
 		Curl:        `curl http://localhost:8000/readyz`,
 		Example:     `{"status":"ready","redis":true,"storage":true}`,
+		Responses:   map[string]*huma.Response{"503": sameBody("Not ready", "Readiness")},
 	}, a.readyz)
+}
+
+// sameBody documents an error status whose body is the usual one.
+func sameBody(description, schema string) *huma.Response {
+	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/" + schema}},
+	}}
 }
 
 func (a *api) open(pattern string) { a.mux.public[pattern] = true }

@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/rq"
 )
 
@@ -33,22 +31,10 @@ func JobPage(ctx context.Context, q *rq.Client, jobs []*rq.Job, next string) (*J
 	return page, nil
 }
 
-// retryJob leaves a document's job to its service, which knows whether the
-// file is still there.
+// retryJob is the document service's: it knows whether the file of a
+// document's job is still there, and lets other jobs pass.
 func (a *api) retryJob(ctx context.Context, in *jobInput) (*changedOutput, error) {
-	j, err := a.Queue.Job(ctx, in.JobID)
-	if err != nil {
-		return nil, noJob(err, in.JobID)
-	}
-	if j.Func == document.ProcessFunc {
-		j, err = a.Documents.Retry(ctx, in.JobID)
-	} else {
-		j, err = a.Queue.Requeue(ctx, in.JobID, rq.RequeueOptions{})
-	}
-	var conflict *rq.ConditionError
-	if errors.As(err, &conflict) {
-		return nil, fmt.Errorf("%w: %w", newProblem("busy", "The document changed at the same time. Look at its status and try again."), err)
-	}
+	j, err := a.Documents.Retry(ctx, in.JobID)
 	if err != nil {
 		return nil, noJob(err, in.JobID)
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -107,7 +105,7 @@ type codeSample struct {
 func (op operation) codes() []string {
 	codes := append([]string{"internal_error"}, op.Codes...)
 	if !op.Open {
-		codes = append(codes, "unauthorized", "host_not_allowed")
+		codes = append(codes, "unauthorized", "host_not_allowed", "timed_out")
 	}
 	if op.Method == http.MethodPost {
 		codes = append(codes, "body_too_large", "cross_origin", "invalid_json", "request_timeout", "unreadable_body", "unsupported_media_type")
@@ -244,17 +242,6 @@ func between(s, before, after string) (string, bool) {
 		return "", false
 	}
 	return strings.CutSuffix(s, after)
-}
-
-// decodeJSON is what huma uses for bodies. Its second pass, into the handler's
-// type, meets what a schema can't say, as 1e3 for an integer.
-func decodeJSON(data []byte, v any) error {
-	err := json.Unmarshal(data, v)
-	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) {
-		return fmt.Errorf("field %s can't be the JSON %s given", typ.Field, typ.Value)
-	}
-	return err
 }
 
 // requestTimeout is how long an operation may take in Redis and storage.
