@@ -14,56 +14,49 @@ import (
 
 // sweepUploads makes documents failed whose URL ran out unprocessed.
 func (s *Service) sweepUploads(ctx context.Context, swept *Swept) error {
-	n, err := s.ExpireUploads(ctx, sweepPage)
+	n, _, err := s.ExpireUploads(ctx, sweepPage)
 	swept.Expired += n
 	return err
 }
 
-// ExpireUploads makes up to limit documents failed, code upload_expired, whose
-// upload URL ran out before they were processed, and returns how many. Their
-// objects stay: see ExpiredUploads.
-func (s *Service) ExpireUploads(ctx context.Context, limit int) (int, error) {
-	now := strconv.FormatInt(s.c.Clock().UnixMilli(), 10)
-	ids, err := s.rdb.ZRangeByScore(ctx, s.k.openUploads(), &redis.ZRangeBy{Min: "-inf", Max: now, Count: int64(limit)}).Result()
+// ExpireUploads looks at up to limit documents whose upload URL ran out before
+// they were processed and makes them failed, code upload_expired. It returns
+// how many became so, and whether there are more. Their objects stay: see
+// ExpiredUploads.
+func (s *Service) ExpireUploads(ctx context.Context, limit int64) (expired int, more bool, err error) {
+	ids, err := s.OverdueUploads(ctx, 0, limit)
 	if err != nil {
-		return 0, redisError("listing expired uploads", err)
+		return 0, false, err
 	}
-	n := 0
 	for _, id := range ids {
 		d, err := s.Get(ctx, id)
 		var e *Error
-		switch {
-		case errors.As(err, &e) && e.Kind == NotFound:
+		if errors.As(err, &e) && e.Kind == NotFound {
 			s.dropStale(ctx, id, err)
-			continue
-		case err != nil:
-			return n, err
-		}
-		err = s.expire(ctx, d)
-		var raced *rq.ConditionError
-		if errors.As(err, &raced) {
 			continue
 		}
 		if err != nil {
-			return n, redisError("expiring the upload of document "+id, err)
+			return expired, false, err
 		}
-		if d.Status == AwaitingUpload {
-			n++
+		err = s.expire(ctx, d)
+		var raced *rq.ConditionError
+		switch {
+		case errors.As(err, &raced): // processed meanwhile
+		case err != nil:
+			return expired, false, redisError("expiring the upload of document "+id, err)
+		case d.Status == AwaitingUpload:
+			expired++
 		}
 	}
-	return n, nil
+	return expired, int64(len(ids)) == limit, nil
 }
 
-// OpenUploads returns how many uploads have run out by now and would be made
-// failed, and how many are still open.
-func (s *Service) OpenUploads(ctx context.Context) (expired, open int64, err error) {
+// OverdueUploads returns up to limit documents, after skipping some, that
+// ExpireUploads would make failed, the oldest first.
+func (s *Service) OverdueUploads(ctx context.Context, skip, limit int64) ([]string, error) {
 	now := strconv.FormatInt(s.c.Clock().UnixMilli(), 10)
-	pipe := s.rdb.Pipeline()
-	past, all := pipe.ZCount(ctx, s.k.openUploads(), "-inf", now), pipe.ZCard(ctx, s.k.openUploads())
-	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, 0, redisError("counting open uploads", err)
-	}
-	return past.Val(), all.Val() - past.Val(), nil
+	ids, err := s.rdb.ZRangeByScore(ctx, s.k.openUploads(), &redis.ZRangeBy{Min: "-inf", Max: now, Offset: skip, Count: limit}).Result()
+	return ids, redisError("listing overdue uploads", err)
 }
 
 // expire makes a document failed that waits for its upload; any other is only

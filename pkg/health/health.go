@@ -3,9 +3,6 @@ package health
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"io"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -111,27 +108,3 @@ func New(c Config) *Checker {
 	}
 	return &Checker{c: c}
 }
-
-var errNotBuilt = errors.New("not built")
-
-// Check looks at everything. It never fails: what can't be read is in the Report.
-func (c *Checker) Check(ctx context.Context) Report { return Report{} }
-
-// Readiness is what /readyz says: true for each dependency that answers.
-type Readiness struct {
-	Redis   bool `json:"redis"`
-	Storage bool `json:"storage"`
-}
-
-// OK reports whether requests can be served.
-func (r Readiness) OK() bool { return r.Redis && r.Storage }
-
-// Ready asks Redis and storage once, within Timeout.
-func (c *Checker) Ready(ctx context.Context) Readiness { return Readiness{} }
-
-// CheckRedis returns why the Redis server won't do: not reachable, older than
-// 6.2, or allowed to evict keys.
-func (c *Checker) CheckRedis(ctx context.Context) error { return errNotBuilt }
-
-// WriteText writes the report for people.
-func (r Report) WriteText(w io.Writer) error { return errNotBuilt }
