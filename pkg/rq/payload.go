@@ -66,7 +66,7 @@ func decodePayloadUpTo(data []byte, limit int) (fn string, args []any, kwargs ma
 	if err != nil {
 		return "", nil, nil, s, fmt.Errorf("decoding payload: %w", err)
 	}
-	fn, args, kwargs, err = call(v)
+	fn, args, kwargs, err = splitCall(v)
 	if err != nil {
 		return "", nil, nil, s, fmt.Errorf("decoding payload: %w", err)
 	}
@@ -92,8 +92,8 @@ func inflate(data []byte, limit int) ([]byte, error) {
 	return plain, nil
 }
 
-// call takes the sequence of four apart that a payload is.
-func call(v any) (fn string, args []any, kwargs map[string]any, err error) {
+// splitCall takes the sequence of four apart that a payload is.
+func splitCall(v any) (fn string, args []any, kwargs map[string]any, err error) {
 	parts, ok := sequence(v)
 	if !ok || len(parts) != 4 {
 		return "", nil, nil, errors.New("not a call of four parts")

@@ -13,7 +13,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
 )
 
-func deflate(t *testing.T, plain string) []byte {
+func zlibOf(t *testing.T, plain string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zlib.NewWriter(&b)
@@ -85,7 +85,7 @@ func TestDecodePayloadAccepts(t *testing.T) {
 		"method of an object": "\x80\x05(\x8c\x01f\x8c\x01m\x8c\x01C\x93)\x81K\x01\x85}t.",
 		"json with spaces":    ` ["f",null,[1],{}]`,
 	} {
-		fn, args, kwargs, _, err := decodePayload(deflate(t, plain))
+		fn, args, kwargs, _, err := decodePayload(zlibOf(t, plain))
 		if err != nil || fn != "f" || !reflect.DeepEqual(args, []any{int64(1)}) || len(kwargs) != 0 {
 			t.Errorf("%s: %v: got %s(%v, %v)", name, err, fn, args, kwargs)
 		}
@@ -97,19 +97,19 @@ func TestDecodePayloadRefuses(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"nothing":                  nil,
 		"noise":                    []byte("noise"),
-		"three parts":              deflate(t, "\x80\x05\x8c\x01fN)\x87."),
-		"five parts":               deflate(t, `["f", null, [], {}, 1]`),
-		"an int":                   deflate(t, "\x80\x05K\x01."),
-		"function is no text":      deflate(t, "[1, null, [], {}]"),
-		"arguments are text":       deflate(t, `["f", null, "ab", {}]`),
-		"keywords are a list":      deflate(t, `["f", null, [], []]`),
-		"keyword is no text":       deflate(t, "\x80\x05(\x8c\x01fN)}K\x01K\x02st."),
-		"truncated":                deflate(t, `["f", null, [], {}]`)[:12],
-		"pickle cut short":         deflate(t, "\x80\x05(\x8c\x01fN)}t"),
-		"trailing JSON":            deflate(t, `["f", null, [], {}] x`),
-		"compressed twice":         deflate(t, string(deflate(t, `["f", null, [], {}]`))),
-		"deep":                     deflate(t, strings.Repeat("[", 100000)),
-		"a list that holds itself": deflate(t, "\x80\x05(\x8c\x01fN]\x94h\x00a}t."),
+		"three parts":              zlibOf(t, "\x80\x05\x8c\x01fN)\x87."),
+		"five parts":               zlibOf(t, `["f", null, [], {}, 1]`),
+		"an int":                   zlibOf(t, "\x80\x05K\x01."),
+		"function is no text":      zlibOf(t, "[1, null, [], {}]"),
+		"arguments are text":       zlibOf(t, `["f", null, "ab", {}]`),
+		"keywords are a list":      zlibOf(t, `["f", null, [], []]`),
+		"keyword is no text":       zlibOf(t, "\x80\x05(\x8c\x01fN)}K\x01K\x02st."),
+		"truncated":                zlibOf(t, `["f", null, [], {}]`)[:12],
+		"pickle cut short":         zlibOf(t, "\x80\x05(\x8c\x01fN)}t"),
+		"trailing JSON":            zlibOf(t, `["f", null, [], {}] x`),
+		"compressed twice":         zlibOf(t, string(zlibOf(t, `["f", null, [], {}]`))),
+		"deep":                     zlibOf(t, strings.Repeat("[", 100000)),
+		"a list that holds itself": zlibOf(t, "\x80\x05(\x8c\x01fN]\x94h\x00a}t."),
 	} {
 		if fn, args, kwargs, _, err := decodePayload(data); err == nil {
 			t.Errorf("%s: got %s(%v, %v)", name, fn, args, kwargs)
@@ -119,12 +119,12 @@ func TestDecodePayloadRefuses(t *testing.T) {
 
 func TestDecodePayloadStopsAtBombs(t *testing.T) {
 	t.Parallel()
-	bomb := deflate(t, strings.Repeat(" ", 64<<20))
+	bomb := zlibOf(t, strings.Repeat(" ", 64<<20))
 	if _, _, _, _, err := decodePayload(bomb); !errors.Is(err, errPayloadTooLarge) {
 		t.Errorf("got error %v", err)
 	}
 	call := `["f", null, ["` + strings.Repeat("x", 1000) + `"], {}]`
-	for name, data := range map[string][]byte{"compressed": deflate(t, call), "as it is": []byte(call)} {
+	for name, data := range map[string][]byte{"compressed": zlibOf(t, call), "as it is": []byte(call)} {
 		if _, _, _, _, err := decodePayloadUpTo(data, len(call)); err != nil {
 			t.Errorf("%s, as much as allowed: %v", name, err)
 		}

@@ -1,0 +1,317 @@
+package rq_test
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/docsvc/docsvc/pkg/redistest"
+	"github.com/docsvc/docsvc/pkg/rq"
+)
+
+// The interop tests run the same steps with Python's RQ 2.12 and with this
+// package in either role and compare the whole keyspace after each step.
+
+// intended are the differences that are wanted. Each must occur in some run,
+// or the table is out of date.
+var intended = []struct {
+	path   *regexp.Regexp // matches the beginning of a line of diff
+	reason string
+}{
+	{regexp.MustCompile(`^rq:worker:worker-1/(hostname|pid|ip_address|version|python_version|total_working_time):`),
+		"they describe the process"},
+	{regexp.MustCompile(`^rq:results:\S+/\d/exc_string:`),
+		"a Python traceback; docsvc writes the handler's sentence"},
+}
+
+type side string
+
+const (
+	python side = "python"
+	docsvc side = "docsvc"
+)
+
+// interop is one run of a scenario.
+type interop struct {
+	t                *testing.T
+	rdb              *redis.Client
+	client           *rq.Client
+	peer             *peer
+	second           func() *peer // another Python process, for while the first one works
+	producer, worker side
+	start            time.Time
+	dumps            []keyspace
+	labels           []string
+	claimed          rq.Claimed
+}
+
+const interopQueue = "default"
+
+// dump records the keyspace after a step.
+func (r *interop) dump(label string) {
+	r.t.Helper()
+	r.labels = append(r.labels, label)
+	r.dumps = append(r.dumps, dumpKeyspace(r.t, r.rdb, r.start))
+}
+
+func (r *interop) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatalf("%s -> %s: %v", r.producer, r.worker, err)
+	}
+}
+
+// enqueueing is what a producer asks for, in either language.
+type enqueueing struct {
+	ID          string
+	Func        string
+	Args        []any
+	Kwargs      map[string]any
+	Description string
+	Meta        map[string]any
+	ResultTTL   *int
+	FailureTTL  *int
+	TTL         *int
+	Timeout     int
+	Retry       []int // intervals, one per retry
+	AtFront     bool
+	In          int // seconds
+	JSON        bool
+}
+
+func (e enqueueing) request() request {
+	q := request{"op": "enqueue", "queue": interopQueue, "id": e.ID, "func": e.Func}
+	set := func(name string, v any, given bool) {
+		if given {
+			q[name] = v
+		}
+	}
+	set("args", e.Args, e.Args != nil)
+	set("kwargs", e.Kwargs, e.Kwargs != nil)
+	set("description", e.Description, e.Description != "")
+	set("meta", e.Meta, e.Meta != nil)
+	set("result_ttl", e.ResultTTL, e.ResultTTL != nil)
+	set("failure_ttl", e.FailureTTL, e.FailureTTL != nil)
+	set("ttl", e.TTL, e.TTL != nil)
+	set("timeout", e.Timeout, e.Timeout != 0)
+	set("retry", map[string]any{"max": len(e.Retry), "intervals": e.Retry}, e.Retry != nil)
+	set("at_front", true, e.AtFront)
+	set("in", e.In, e.In != 0)
+	set("serializer", "json", e.JSON)
+	return q
+}
+
+func (e enqueueing) spec() rq.Spec {
+	s := rq.Spec{
+		ID: e.ID, Queue: interopQueue, Func: e.Func, Args: e.Args, Kwargs: e.Kwargs, Description: e.Description, Meta: e.Meta,
+		ResultTTL: ttl(e.ResultTTL), FailureTTL: ttl(e.FailureTTL), TTL: ttl(e.TTL),
+		Timeout: time.Duration(e.Timeout) * time.Second, AtFront: e.AtFront,
+	}
+	if e.Retry != nil {
+		s.Retry = &rq.Retry{Max: len(e.Retry)}
+		for _, n := range e.Retry {
+			s.Retry.Intervals = append(s.Retry.Intervals, time.Duration(n)*time.Second)
+		}
+	}
+	if e.In != 0 {
+		s.At = time.Now().Add(time.Duration(e.In) * time.Second)
+	}
+	if e.JSON {
+		s.Serializer = rq.JSON
+	}
+	return s
+}
+
+func ttl(n *int) *time.Duration {
+	if n == nil {
+		return nil
+	}
+	d := time.Duration(*n) * time.Second
+	return &d
+}
+
+func (r *interop) enqueue(e enqueueing) {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(e.request(), nil)
+		return
+	}
+	_, err := r.client.Enqueue(r.t.Context(), e.spec())
+	r.must(err)
+}
+
+// begin has a new worker start the next job and returns while the job runs.
+func (r *interop) begin(json bool) {
+	r.t.Helper()
+	if r.worker == python {
+		q := request{"op": "work", "queues": []string{interopQueue}, "name": "worker-1", "max_jobs": 1}
+		if json {
+			q["serializer"] = "json"
+		}
+		r.peer.send(q)
+		// The job waits at the gate.
+		waitFor(r.t, func() bool {
+			text, err := r.rdb.Info(context.Background(), "clients").Result()
+			return err == nil && strings.Contains(text, "blocked_clients:1\r")
+		})
+		return
+	}
+	r.must(r.client.RegisterWorkers(r.t.Context(), []rq.WorkerBirth{
+		{Name: "worker-1", Queues: []string{interopQueue}, Host: "here", PID: 7, Version: "1"}}))
+	claimed, err := r.client.Claim(r.t.Context(), rq.ClaimRequest{Worker: []string{"worker-1"}, Queues: []string{interopQueue}})
+	r.must(err)
+	if len(claimed) != 1 {
+		r.t.Fatalf("%s -> %s: claimed %d jobs", r.producer, r.worker, len(claimed))
+	}
+	r.claimed = claimed[0]
+}
+
+// end has the running job return a value, or raise a ValueError of that text,
+// and its worker leave.
+func (r *interop) end(value any, raise string) {
+	r.t.Helper()
+	if r.worker == python {
+		message := map[string]any{"return": value}
+		if raise != "" {
+			message = map[string]any{"raise": raise}
+		}
+		text, err := json.Marshal(message)
+		r.must(err)
+		r.must(r.rdb.RPush(r.t.Context(), "gate", text).Err())
+		r.must(r.peer.receive(nil))
+		return
+	}
+	o := rq.Outcome{Execution: r.claimed.Execution, Job: r.claimed.Job, Kind: rq.OutcomeFinish, Result: value}
+	if raise != "" {
+		o.Kind, o.Result, o.Error = rq.OutcomeRetry, nil, raise
+	}
+	done, err := r.client.Finish(r.t.Context(), []rq.Outcome{o})
+	r.must(err)
+	r.must(done[0].Err)
+	r.must(r.client.UnregisterWorkers(r.t.Context(), []string{"worker-1"}))
+}
+
+// due makes every scheduled job due and has the scheduler move it.
+func (r *interop) due() {
+	r.t.Helper()
+	key := "rq:scheduled:" + interopQueue
+	ids, err := r.rdb.ZRange(r.t.Context(), key, 0, -1).Result()
+	r.must(err)
+	for _, id := range ids {
+		r.must(r.rdb.ZAdd(r.t.Context(), key, redis.Z{Score: float64(time.Now().Unix() - 1), Member: id}).Err())
+	}
+	if r.worker == python {
+		r.peer.ask(request{"op": "move_due", "queues": []string{interopQueue}}, nil)
+		return
+	}
+	moved, _, err := r.client.MoveDue(r.t.Context(), []string{interopQueue}, time.Time{})
+	r.must(err)
+	if moved != len(ids) {
+		r.t.Fatalf("moved %d of %d jobs", moved, len(ids))
+	}
+	r.must(r.client.ReleaseScheduler(r.t.Context(), []string{interopQueue}))
+}
+
+// abandon lets the lease of the running job, which a Python worker has, run
+// out, and has the registries cleaned by the producer's side.
+func (r *interop) abandon() {
+	r.t.Helper()
+	key := "rq:wip:" + interopQueue
+	members, err := r.rdb.ZRange(r.t.Context(), key, 0, -1).Result()
+	r.must(err)
+	for _, m := range members {
+		r.must(r.rdb.ZAdd(r.t.Context(), key, redis.Z{Score: float64(time.Now().Unix() - 1), Member: m}).Err())
+	}
+	if r.producer == python {
+		r.second().ask(request{"op": "clean", "queues": []string{interopQueue}}, nil)
+		return
+	}
+	m, err := r.client.Maintenance(r.t.Context(), []string{interopQueue})
+	r.must(err)
+	if len(m.Abandoned) != len(members) {
+		r.t.Fatalf("of %d executions %d were abandoned", len(members), len(m.Abandoned))
+	}
+}
+
+func (r *interop) cancel(id string) {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(request{"op": "cancel", "id": id}, nil)
+		return
+	}
+	_, err := r.client.Cancel(r.t.Context(), id)
+	r.must(err)
+}
+
+func (r *interop) requeue(id string, atFront bool) {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(request{"op": "requeue", "id": id, "at_front": atFront}, nil)
+		return
+	}
+	_, err := r.client.Requeue(r.t.Context(), id, rq.RequeueOptions{AtFront: atFront})
+	r.must(err)
+}
+
+func TestInteropKeyspace(t *testing.T) {
+	t.Parallel()
+	seen := make([]bool, len(intended))
+	t.Run("scenarios", func(t *testing.T) {
+		for _, s := range scenarios {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				server := redistest.Start(t, redistest.RedisServer)
+				rdb := server.Client(t)
+				p := startPeer(t, server)
+				second := sync.OnceValue(func() *peer { return startPeer(t, server) })
+				var want *interop
+				for _, roles := range [][2]side{{python, python}, {python, docsvc}, {docsvc, python}, {docsvc, docsvc}} {
+					if s.pythonWorks && roles[1] != python {
+						continue
+					}
+					if err := rdb.FlushAll(t.Context()).Err(); err != nil {
+						t.Fatal(err)
+					}
+					r := &interop{t: t, rdb: rdb, client: rq.New(rdb, rq.Options{Lease: time.Second}), peer: p, second: second, producer: roles[0], worker: roles[1], start: time.Now()}
+					s.steps(r)
+					if want == nil {
+						want = r
+						continue
+					}
+					for i := range want.dumps {
+						for _, line := range unintended(diff(want.dumps[i], r.dumps[i]), seen) {
+							t.Errorf("%s -> %s, %s: %s", r.producer, r.worker, r.labels[i], line)
+						}
+					}
+				}
+			})
+		}
+	})
+	for i, ok := range seen {
+		if !ok && !t.Failed() && !t.Skipped() {
+			t.Logf("never seen: %s", intended[i].path)
+		}
+	}
+}
+
+// unintended drops the lines that the table allows.
+func unintended(lines []string, seen []bool) []string {
+	var out []string
+next:
+	for _, line := range lines {
+		for i, d := range intended {
+			if d.path.MatchString(line) {
+				seen[i] = true
+				continue next
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}

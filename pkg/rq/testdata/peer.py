@@ -1,0 +1,155 @@
+"""Python's RQ at the command of a Go test: one JSON request per line on stdin,
+one JSON answer per line on stdout.
+
+usage: peer.py redis://host:port/db
+"""
+
+import json
+import logging
+import os
+import sys
+from datetime import datetime, timedelta, timezone
+
+import redis
+from click.testing import CliRunner
+from rq import Queue, Retry, SimpleWorker, Worker
+from rq.cli import main as rq_cli
+from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
+from rq.job import Job
+from rq.registry import StartedJobRegistry
+from rq.scheduler import RQScheduler
+
+URL = sys.argv[1]
+connection = redis.Redis.from_url(URL)
+
+# Whatever RQ or a job prints must not mix with the answers.
+answers = os.fdopen(os.dup(1), 'w', buffering=1)
+os.dup2(2, 1)
+logging.disable(logging.CRITICAL)
+
+
+def queue(r):
+    return Queue(r['queue'], connection=connection, serializer=r.get('serializer'))
+
+
+def enqueue(r):
+    options = {k: r[k] for k in ('description', 'meta', 'result_ttl', 'failure_ttl', 'ttl', 'at_front') if k in r}
+    if 'id' in r:
+        options['job_id'] = r['id']
+    if 'timeout' in r:
+        options['job_timeout'] = r['timeout']
+    if 'retry' in r:
+        options['retry'] = Retry(max=r['retry']['max'], interval=r['retry']['intervals'] or 0)
+    if 'in' in r:
+        call = lambda *a, **k: queue(r).enqueue_at(datetime.now(timezone.utc) + timedelta(seconds=r['in']), *a, **k)
+    else:
+        call = queue(r).enqueue
+    return call(r['func'], args=tuple(r.get('args', ())), kwargs=r.get('kwargs', {}), **options).id
+
+
+def enqueue_many(r):
+    q = queue(r)
+    return [j.id for j in q.enqueue_many([Queue.prepare_data(r['func'], args=(n,), job_id=i) for n, i in enumerate(r['ids'])])]
+
+
+def work(r):
+    cls = SimpleWorker if r.get('simple') else Worker
+    worker = cls(r['queues'], name=r['name'], connection=connection, serializer=r.get('serializer'))
+    worker.work(burst=True, max_jobs=r.get('max_jobs'), logging_level='CRITICAL')
+    return {'successful': worker.successful_job_count, 'failed': worker.failed_job_count}
+
+
+def move_due(r):
+    scheduler = RQScheduler(r['queues'], connection=connection, logging_level='CRITICAL')
+    scheduler.register_birth()
+    locked = scheduler.acquire_locks()
+    scheduler.enqueue_scheduled_jobs()
+    if not r.get('keep'):
+        scheduler.stop()
+    return sorted(locked)
+
+
+def fetch(r):
+    return Job.fetch(r['id'], connection=connection, serializer=r.get('serializer'))
+
+
+def job(r):
+    j = fetch(r)
+    latest = j.latest_result()
+    return {
+        'status': j.get_status(),
+        'func': j.func_name,
+        'args': repr(j.args),
+        'kwargs': repr(j.kwargs),
+        'description': j.description,
+        'meta': repr(j.meta),
+        'worker': j.worker_name,
+        'retries_left': j.retries_left,
+        'result': repr(j.return_value()),
+        'result_type': latest.type.name if latest else '',
+        'exc': latest.exc_string or '' if latest else '',
+        'results': len(j.results()),
+        'position': j.get_position(),
+        'executions': len(j.get_executions()),
+        'ended': j.ended_at is not None,
+    }
+
+
+def requeue(r):
+    fetch(r).requeue(at_front=r.get('at_front', False))
+
+
+def info(r):
+    out = CliRunner().invoke(rq_cli, ['info', '-u', URL, '--raw'] + r.get('options', []) + r['queues'])
+    if out.exception:
+        raise out.exception
+    return out.output
+
+
+def workers(r):
+    return [
+        {
+            'name': w.name,
+            'state': w.get_state(),
+            'queues': w.queue_names(),
+            'pid': w.pid,
+            'hostname': w.hostname,
+            'job': w.get_current_job_id(),
+            'successful': w.successful_job_count,
+            'failed': w.failed_job_count,
+            'version': w.version,
+            'heartbeat': w.last_heartbeat is not None,
+        }
+        for w in sorted(Worker.all(connection=connection), key=lambda w: w.name)
+    ]
+
+
+def clean(r):
+    Worker(r['queues'], name='cleaner', connection=connection).clean_registries()
+    return [StartedJobRegistry(q, connection=connection).count for q in r['queues']]
+
+
+OPS = {
+    'enqueue': enqueue,
+    'enqueue_many': enqueue_many,
+    'work': work,
+    'move_due': move_due,
+    'job': job,
+    'cancel': lambda r: fetch(r).cancel(),
+    'delete': lambda r: fetch(r).delete(),
+    'requeue': requeue,
+    'info': info,
+    'workers': workers,
+    'clean': clean,
+    'stop_job': lambda r: send_stop_job_command(connection, r['id']),
+    'shutdown': lambda r: send_shutdown_command(connection, r['worker']),
+    'kill_horse': lambda r: send_kill_horse_command(connection, r['worker']),
+}
+
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = {'ok': OPS[request['op']](request)}
+    except Exception as e:
+        answer = {'error': f'{type(e).__name__}: {e}'}
+    answers.write(json.dumps(answer) + '\n')
