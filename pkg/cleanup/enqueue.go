@@ -11,7 +11,6 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/rq"
-	"github.com/docsvc/docsvc/pkg/rq/pickle"
 	"github.com/docsvc/docsvc/pkg/worker"
 )
 
@@ -143,31 +142,6 @@ func (c *Cleaner) result(ctx context.Context, job *rq.Job) (Report, error) {
 		return Report{}, fmt.Errorf("reading the result of cleanup job %s: %w", job.ID, result.ValueErr)
 	}
 	return reportOf(result.Value)
-}
-
-// plain turns the containers of a decoded pickle into those of JSON.
-func plain(v any) any {
-	switch v := v.(type) {
-	case pickle.Dict:
-		m, ok := v.StringMap()
-		if !ok {
-			return nil
-		}
-		return plain(m)
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for key, value := range v {
-			m[key] = plain(value)
-		}
-		return m
-	case []any:
-		list := make([]any, len(v))
-		for i, value := range v {
-			list[i] = plain(value)
-		}
-		return list
-	}
-	return v
 }
 
 // Handler runs cleanup jobs.

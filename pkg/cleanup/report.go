@@ -3,6 +3,8 @@ package cleanup
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/docsvc/docsvc/pkg/rq/pickle"
 )
 
 // maxListed bounds the ids in a Report.
@@ -103,7 +105,7 @@ func texts(list []string) []any {
 
 // reportOf reads a job's result.
 func reportOf(value any) (Report, error) {
-	b, err := json.Marshal(plain(value))
+	b, err := json.Marshal(pickle.Plain(value))
 	if err != nil {
 		return Report{}, fmt.Errorf("reading the report: %w", err)
 	}

@@ -55,7 +55,7 @@ func (s *Service) Presign(ctx context.Context, n NewUpload) (*Upload, error) {
 	d.UploadKey = UploadKey(d.ID, d.UploadID)
 	conditions := []rq.Condition{{Guard: rq.Guard{Key: s.k.document(id), Not: true}}}
 	labels := event(d.ID, "", AwaitingUpload, "presigned")
-	if err := apply(ctx, s.queue, conditions, s.creation(d), labels); err != nil {
+	if err := s.queue.Apply(ctx, conditions, s.creation(d), labels); err != nil {
 		return nil, redisError("recording a new document", err)
 	}
 	p, err := s.store.PresignPut(ctx, d.UploadKey, objstore.PresignOptions{

@@ -129,7 +129,7 @@ func (s *Service) dropStale(ctx context.Context, id string, err error) {
 		drop = append(drop, rq.ZRem(s.k.byState(state), id))
 	}
 	drop = append(drop, rq.ZRem(s.k.all(), id), rq.ZRem(s.k.openUploads(), id), rq.ZRem(s.k.expiredUploads(), id))
-	if err := apply(ctx, s.queue, missing, drop, nil); err != nil {
+	if err := s.queue.Apply(ctx, missing, drop, nil); err != nil {
 		s.c.Log.Warn().Err(err).Str("document", id).Msg("dropping an index entry without a record")
 	}
 }
@@ -170,9 +170,9 @@ func (s *Service) same(v view) []rq.Condition {
 
 func sameJob(v view) rq.Condition {
 	if v.job == "" {
-		return rq.Condition{Guard: rq.Guard{Key: rqJobKey(v.JobID), Not: true}}
+		return rq.Condition{Guard: rq.Guard{Key: rq.JobKey(v.JobID), Not: true}}
 	}
-	return rq.Condition{Guard: rq.Guard{Key: rqJobKey(v.JobID), Field: "status", Is: string(v.job)}}
+	return rq.Condition{Guard: rq.Guard{Key: rq.JobKey(v.JobID), Field: "status", Is: string(v.job)}}
 }
 
 // mirror changes the document as its job was changed.
@@ -181,7 +181,7 @@ func (s *Service) mirror(ctx context.Context, v view, reason string, change func
 	change(e)
 	s.c.Log.Info().Str("document", v.ID).Str("job", v.JobID).Str("status", string(v.job)).Msg("document follows its job: " + reason)
 	labels := event(v.ID, v.Status, "", reason)
-	return apply(ctx, s.queue, s.same(v), e.list, labels)
+	return s.queue.Apply(ctx, s.same(v), e.list, labels)
 }
 
 func (s *Service) mirrorFailure(ctx context.Context, v view) error {
@@ -255,8 +255,8 @@ func (s *Service) findLost(ctx context.Context, v view, swept *Swept) error {
 		return err
 	}
 	empty := []rq.Condition{
-		{Guard: rq.Guard{Key: rqQueueKey(job.Queue), Not: true}},
-		{Guard: rq.Guard{Key: rqIntermediateKey(job.Queue), Not: true}},
+		{Guard: rq.Guard{Key: rq.QueueKey(job.Queue), Not: true}},
+		{Guard: rq.Guard{Key: rq.IntermediateKey(job.Queue), Not: true}},
 	}
 	key := s.k.document(v.ID)
 	_, err = s.queue.Enqueue(ctx, rq.Spec{

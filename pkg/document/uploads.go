@@ -65,14 +65,14 @@ func (s *Service) OverdueUploads(ctx context.Context, skip, limit int64) ([]stri
 func (s *Service) expire(ctx context.Context, d *Document) error {
 	at := s.c.Clock()
 	if d.Status != AwaitingUpload {
-		return apply(ctx, s.queue, s.unchanged(d), []rq.Effect{rq.ZRem(s.k.openUploads(), d.ID)}, nil)
+		return s.queue.Apply(ctx, s.unchanged(d), []rq.Effect{rq.ZRem(s.k.openUploads(), d.ID)}, nil)
 	}
 	e := &effects{k: s.k, id: d.ID, jobID: d.JobID, at: at}
 	text := fmt.Sprintf("The upload URL ran out at %s before processing was asked for. Ask for a new upload URL.", d.UploadExpiresAt.Format(time.RFC3339))
 	e.become(Failed, "error", text, "error_code", CodeUploadExpired, "current_step", "", "finished_at", stamp(at))
 	e.add(rq.ZRem(s.k.openUploads(), d.ID))
 	e.add(rq.ZAdd(s.k.expiredUploads(), float64(d.UploadExpiresAt.UnixMilli()), d.ID))
-	return apply(ctx, s.queue, s.unchanged(d), e.list, event(d.ID, AwaitingUpload, Failed, CodeUploadExpired))
+	return s.queue.Apply(ctx, s.unchanged(d), e.list, event(d.ID, AwaitingUpload, Failed, CodeUploadExpired))
 }
 
 // ExpiredUploads returns up to limit documents whose URL ran out and whose
@@ -163,7 +163,7 @@ func (s *Service) mark(ctx context.Context, v view) error {
 	}
 	e := s.outcome(v.Document)
 	e.set("s3_file_deleted", "1")
-	return apply(ctx, s.queue, s.same(v), e.list, nil)
+	return s.queue.Apply(ctx, s.same(v), e.list, nil)
 }
 
 // ArtifactVerdict says what may be done with what one execution wrote. It

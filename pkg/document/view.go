@@ -27,7 +27,7 @@ func (s *Service) view(ctx context.Context, id string) (view, error) {
 	if !validID(id) {
 		return view{}, notFound(id)
 	}
-	reply, err := viewScript.Run(ctx, s.rdb, []string{s.k.document(id)}, rqJobKey(""), "status").Slice()
+	reply, err := viewScript.Run(ctx, s.rdb, []string{s.k.document(id)}, rq.JobKey(""), "status").Slice()
 	if err != nil {
 		return view{}, redisError("reading document "+id, err)
 	}
@@ -41,7 +41,7 @@ func (s *Service) views(ctx context.Context, ids []string) ([]view, []error, err
 	pipe := s.rdb.Pipeline()
 	replies := make([]*redis.Cmd, len(ids))
 	for i, id := range ids {
-		replies[i] = viewScript.Eval(ctx, pipe, []string{s.k.document(id)}, rqJobKey(""), "status")
+		replies[i] = viewScript.Eval(ctx, pipe, []string{s.k.document(id)}, rq.JobKey(""), "status")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, nil, redisError("reading documents", err)

@@ -56,7 +56,7 @@ func (s *Service) adopt(ctx context.Context, d *Document, job *rq.Job) error {
 			return &Error{Kind: Conflict, Code: CodeOtherJob, State: d.Status, Detail: fmt.Sprintf(
 				"Document %s is being processed by job %s already, which is %s.", d.ID, d.JobID, own.Status)}
 		}
-		conditions = append(conditions, rq.Condition{Guard: rq.Guard{Key: rqJobKey(d.JobID), Field: "status", Is: string(own.Status)}})
+		conditions = append(conditions, rq.Condition{Guard: rq.Guard{Key: rq.JobKey(d.JobID), Field: "status", Is: string(own.Status)}})
 	}
 	object, err := s.checkUpload(ctx, d)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Service) adopt(ctx context.Context, d *Document, job *rq.Job) error {
 		rq.ZRem(s.k.openUploads(), d.ID),
 		rq.ZRem(s.k.expiredUploads(), d.ID),
 	}
-	return apply(ctx, s.queue, conditions, changes, nil)
+	return s.queue.Apply(ctx, conditions, changes, nil)
 }
 
 // Password returns the password given with process, "" when there is none.
@@ -148,7 +148,7 @@ func (s *Service) ReleaseStaleClaim(ctx context.Context, d *Document, holder, sh
 	for _, key := range []string{s.k.sha256(d.Owner, sha256), s.k.text(d.Owner, textSHA256)} {
 		drop = append(drop, rq.Del(key).When(rq.Guard{Key: key, Is: holder}))
 	}
-	err := apply(ctx, s.queue, []rq.Condition{stale}, drop, nil)
+	err := s.queue.Apply(ctx, []rq.Condition{stale}, drop, nil)
 	var held *rq.ConditionError
 	if errors.As(err, &held) {
 		return false, nil
@@ -161,7 +161,7 @@ func (s *Service) ReleaseStaleClaim(ctx context.Context, d *Document, holder, sh
 func (s *Service) UploadRemoved(ctx context.Context, d *Document) error {
 	key := s.k.document(d.ID)
 	exists := rq.Guard{Key: key, Field: "upload_id", Is: d.UploadID}
-	err := apply(ctx, s.queue, nil, []rq.Effect{
+	err := s.queue.Apply(ctx, nil, []rq.Effect{
 		rq.HSet(key, "s3_file_deleted", "1").When(exists),
 		rq.Del(s.k.upload(d.UploadID)),
 		rq.ZRem(s.k.expiredUploads(), d.ID),
