@@ -102,9 +102,8 @@ func (c *Client) claimed(item reply) Claimed {
 	}
 	x := Claimed{Job: j, Execution: Execution{ID: e, JobID: id, Queue: q, Worker: worker, StartedAt: j.StartedAt}}
 	x.DataTooLarge = errors.Is(j.PayloadErr, ErrDataTooLarge)
-	from := StatusQueued
 	c.o.Observer.Transition(Transition{
-		Job: j, Execution: e, Worker: worker, From: from, To: StatusStarted, Reason: ReasonClaimed, At: c.o.Clock(),
+		Job: j, Execution: e, Worker: worker, From: StatusQueued, To: StatusStarted, Reason: ReasonClaimed, At: c.o.Clock(),
 		Duration: waited(j),
 	})
 	return x

@@ -2,6 +2,7 @@ package rq
 
 import (
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"context"
 	"encoding/base64"
@@ -174,9 +175,12 @@ func (c *Client) finishTape(o Outcome, e *ending) (*tape, error) {
 	if e.delay > 0 {
 		e.transition.NextAttempt = now.Add(e.delay)
 	}
-	entry, err := resultEntry(o, e.action)
+	entry, raw, err := resultEntry(o, e.action)
 	if err != nil {
 		return nil, err
+	}
+	if raw != nil && o.Job.Extra["repeats_left"] != "" {
+		e.fields = append(e.fields, "result", string(raw)) // RQ saves it when it repeats a job
 	}
 	extra := c.o.Effects(e.transition)
 	effects := slices.Concat(extra.Effects, o.Effects)
@@ -202,31 +206,26 @@ func withCode(labels map[string]string, code string) map[string]string {
 	return m
 }
 
-// resultEntry gives the first fields of an entry in the results stream; the
-// script adds worker and execution.
-func resultEntry(o Outcome, action string) ([]string, error) {
+// resultEntry gives the first fields of an entry in the results stream, and
+// the serialised return value; the script adds worker and execution.
+func resultEntry(o Outcome, action string) (fields []string, raw []byte, err error) {
 	switch action {
 	case "finished":
-		f := []string{"type", strconv.Itoa(int(ResultSuccessful))}
+		fields = []string{"type", strconv.Itoa(int(ResultSuccessful))}
 		if o.Result == nil {
-			return f, nil
+			return fields, nil, nil
 		}
-		b, err := encodeValue(o.Job.Serializer, o.Result)
+		raw, err = encodeValue(o.Job.Serializer, o.Result)
 		if err != nil {
-			if b, err = encodeValue(o.Job.Serializer, unserializable); err != nil {
-				return nil, fmt.Errorf("encoding the result: %w", err)
-			}
+			raw, err = encodeValue(o.Job.Serializer, unserializable)
 		}
-		return append(f, "return_value", base64.StdEncoding.EncodeToString(b)), nil
+		return append(fields, "return_value", base64.StdEncoding.EncodeToString(raw)), raw, err
 	case "failed":
-		return failedEntry(o.Error)
+		fields, err = failedEntry(o.Error)
 	case "stopped":
-		if o.Error == "" {
-			return failedEntry(stoppedText)
-		}
-		return failedEntry(o.Error)
+		fields, err = failedEntry(cmp.Or(o.Error, stoppedText))
 	}
-	return nil, nil
+	return fields, nil, err
 }
 
 func failedEntry(text string) ([]string, error) {

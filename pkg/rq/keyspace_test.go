@@ -41,7 +41,7 @@ func newFixture(t *testing.T, s *redistest.Server, o Options) *fixture {
 	return f
 }
 
-// seed runs commands, one per line, words separated by blanks; '' is the
+// seed runs commands, one per line, words separated by blanks; ” is the
 // empty text and {call} the payload of app.work(1).
 func (f *fixture) seed(lines string) {
 	f.t.Helper()
@@ -174,7 +174,8 @@ func (f *fixture) change(do func()) string {
 	return strings.Join(out, "\n")
 }
 
-// wantChange compares with what is written in the test, less its indentation.
+// wantChange compares with what is written in the test, in any order and less
+// its indentation.
 func wantChange(t *testing.T, got, want string) {
 	t.Helper()
 	var lines []string
@@ -183,8 +184,11 @@ func wantChange(t *testing.T, got, want string) {
 			lines = append(lines, l)
 		}
 	}
+	sort.Strings(lines)
 	want = strings.Join(lines, "\n")
-	if got != want {
+	changed := strings.Split(strings.TrimSpace(got), "\n")
+	sort.Strings(changed)
+	if got = strings.Join(changed, "\n"); got != want {
 		t.Errorf("keyspace changed otherwise\n--- got\n%s\n--- want\n%s\n--- differing\n%s", got, want, lineDiff(got, want))
 	}
 }
@@ -206,3 +210,64 @@ func lineDiff(got, want string) string {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+func compileText(text string) *redis.Script { return redis.NewScript(text) }
+
+// Seeds that tests share. startedJob runs as e1 on w1 since ten seconds, with
+// two seconds of its lease left.
+const (
+	queuedJob = `
+		HSET rq:job:j1 status queued origin q data {call} timeout 180 enqueued_at 2026-11-23T11:59:00.000000Z
+		RPUSH rq:queue:q j1`
+	startedJob = `
+		HSET rq:job:j1 status started origin q data {call} timeout 180 worker_name w1 started_at 2026-11-23T11:59:50.250000Z
+		HSET rq:execution:j1:e1 id e1 created_at 1795435190.25 last_heartbeat 1795435190.25 worker_name w1
+		ZADD rq:executions:j1 1795435340 e1
+		ZADD rq:wip:q 1795435280 j1:e1
+		ZADD docsvc:lease:q 1795435202250 j1:e1
+		HSET docsvc:worker:w1 token t execution j1:e1 queue q
+		EXPIRE docsvc:worker:w1 86400
+		HSET rq:worker:w1 state busy current_job j1 current_job_working_time 8
+		EXPIRE rq:worker:w1 90`
+)
+
+var e1 = Execution{ID: "e1", JobID: "j1", Queue: "q", Worker: "w1", StartedAt: noon.Add(-10 * time.Second)}
+
+// running answers the job of startedJob as a worker has it.
+func (f *fixture) running() *Job {
+	f.t.Helper()
+	j, err := f.Job(context.Background(), "j1")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return j
+}
+
+// finish ends e1 and answers what became of it.
+func (f *fixture) finish(o Outcome) Finished {
+	f.t.Helper()
+	if o.Execution.ID == "" {
+		o.Execution = e1
+	}
+	if o.Job == nil {
+		o.Job = f.running()
+	}
+	done, err := f.Finish(context.Background(), []Outcome{o})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return done[0]
+}
+
+// without drops the lines that contain text; "" drops none.
+func without(lines, text string) string {
+	var out []string
+	for _, l := range strings.Split(lines, "\n") {
+		if text == "" || !strings.Contains(l, text) {
+			out = append(out, l)
+		}
+	}
+	return strings.Join(out, "\n") + "\n"
+}

@@ -188,7 +188,8 @@ local function repeated(j, q)
     intervals = { 0 }
   end
   local interval = tonumber(intervals[left] or intervals[#intervals]) or 0
-  event({ 'job', j, 'queue', q, 'from', 'finished', 'to', interval > 0 and 'scheduled' or 'queued', 'reason', 'repeat' })
+  event({ 'job', j, 'queue', q, 'from', 'finished', 'to', interval > 0 and 'scheduled' or 'queued',
+    'reason', 'repeat' })
   w('HSET', K.job(j), 'repeats_left', int(left - 1))
   if interval > 0 then
     return schedule(j, q, sec + interval)
