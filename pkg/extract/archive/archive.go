@@ -22,9 +22,9 @@ const (
 	maxPart = 64 << 20
 	// maxExpanded is the budget of a whole archive when Limits don't say.
 	maxExpanded = 256 << 20
-	// Deflate can't do better than 1032:1. XML of real documents stays below 100:1; the exceptions
+	// Deflate can't do better than 1032:1. XML of real documents stays below 50:1; the exceptions
 	// are small, so the ratio only counts for parts above ratioFloor.
-	maxRatio   = 300
+	maxRatio   = 200
 	ratioFloor = 4 << 20
 )
 

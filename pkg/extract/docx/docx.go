@@ -1,17 +1,186 @@
-// Package docx turns Office Open XML text documents into blocks.
+// Package docx turns Office Open XML text documents (DOCX, DOCM, DOTX) into
+// blocks. It streams: of the document's parts only styles and list
+// definitions are held, and of the body one paragraph or table row at a time.
 package docx
 
 import (
 	"context"
+	"errors"
 	"os"
+	"strings"
 
+	"github.com/docsvc/docsvc/pkg/extract/archive"
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
 
 // Version changes whenever the output for some file changes.
 const Version = "1"
 
-// Parse reads f and reports its blocks to sink. It is a block.Parser.
+// oleMagic begins the container that Office puts encrypted documents in.
+const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+// Parse reads f and reports its blocks to sink. It is a block.Parser. Pages
+// stay 0: a DOCX has none until it is laid out.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
-	return block.Errorf(block.CodeUnsupported, "this build does not read the format")
+	head := make([]byte, len(oleMagic))
+	if n, _ := f.ReadAt(head, 0); string(head[:n]) == oleMagic {
+		return block.Errorf(block.CodeEncrypted, "the document is encrypted with a password or is in an old Office format; save it without a password as DOCX")
+	}
+	a, err := archive.Open(f, size, archive.Limits{Expanded: o.MaxExpanded})
+	if err != nil {
+		return err
+	}
+	pkg, err := ooxml.Open(ctx, a)
+	if err != nil {
+		return err
+	}
+	d := &document{ctx: ctx, pkg: pkg, sink: sink, notes: map[noteKey]int{}, numbered: map[block.Kind]int{}}
+	return d.parse()
+}
+
+// document is one file being parsed.
+type document struct {
+	ctx  context.Context
+	pkg  *ooxml.Package
+	sink block.Sink
+
+	main   string // name of the main part
+	rels   []ooxml.Relationship
+	byID   map[string]ooxml.Relationship
+	styles styles
+	lists  lists
+
+	blocks   int                // given to the sink
+	notes    map[noteKey]int    // number of each note that the text refers to
+	numbered map[block.Kind]int // last number given
+	nested   int                // documents within the document (altChunk)
+}
+
+func (d *document) parse() error {
+	root, err := d.pkg.Relationships(d.ctx, "")
+	if err != nil {
+		return err
+	}
+	if err := d.findMain(root); err != nil {
+		return err
+	}
+	if d.rels, err = d.pkg.Relationships(d.ctx, d.main); err != nil {
+		return err
+	}
+	d.byID = make(map[string]ooxml.Relationship, len(d.rels))
+	for _, r := range d.rels {
+		d.byID[r.ID] = r
+	}
+	if err := d.definitions(); err != nil {
+		return err
+	}
+	meta := d.pkg.Properties(d.ctx, root)
+	if meta.Language == "" {
+		meta.Language = d.styles.language
+	}
+	if err := d.sink.Meta(meta); err != nil {
+		return err
+	}
+	if err := d.body(); err != nil {
+		return err
+	}
+	if err := d.apart(); err != nil {
+		return err
+	}
+	return d.sink.PageDone(1, 1)
+}
+
+// findMain finds the main part: by the package's relationships, else under
+// its usual name.
+func (d *document) findMain(root []ooxml.Relationship) error {
+	for _, r := range root {
+		if r.Type == "officeDocument" && d.pkg.Has(r.Target) {
+			d.main = r.Target
+			break
+		}
+	}
+	if d.main == "" {
+		d.main = "word/document.xml"
+	}
+	if !d.pkg.Has(d.main) {
+		return block.Errorf(block.CodeCorrupt, "the file is an Office document without its main part")
+	}
+	if t := d.pkg.ContentType(d.main); strings.Contains(t, "spreadsheetml") || strings.Contains(t, "presentationml") {
+		return block.Errorf(block.CodeUnsupported, "the file is an Office document but no text document (%s)", t)
+	}
+	return nil
+}
+
+// definitions reads styles and lists. Without them the text is still there,
+// so damage is only noted.
+func (d *document) definitions() error {
+	for _, r := range d.rels {
+		var err error
+		switch {
+		case r.External:
+		case r.Type == "styles":
+			err = d.pkg.Read(d.ctx, r.Target, d.styles.read)
+		case r.Type == "numbering":
+			err = d.pkg.Read(d.ctx, r.Target, d.lists.read)
+		}
+		if err := d.tolerate(err, r.Type); err != nil {
+			return err
+		}
+	}
+	d.lists.link(d.styles)
+	return nil
+}
+
+// tolerate turns damage in a secondary part into a warning.
+func (d *document) tolerate(err error, what string) error {
+	var e *block.Error
+	switch {
+	case err == nil || errors.Is(err, archive.ErrNoPart):
+		return nil
+	case errors.As(err, &e) && e.Code == block.CodeCorrupt:
+		return d.sink.Warn(block.TextIncomplete + "the document's " + what + " can't be read: " + e.Message)
+	}
+	return err
+}
+
+// body reads the main part. Once there is some text, damage further on makes
+// the document incomplete, not unreadable.
+func (d *document) body() error {
+	err := d.pkg.Read(d.ctx, d.main, func(x *ooxml.Reader, root ooxml.Token) error {
+		if root.Name != "w:document" {
+			return block.Errorf(block.CodeCorrupt, "the document's main part is no text document (it begins with %s)", root.Name)
+		}
+		return x.Children(func(t ooxml.Token) error {
+			if t.Name != "w:body" {
+				return nil
+			}
+			return d.story(x, d.put).blocks()
+		})
+	})
+	if d.blocks == 0 {
+		return err
+	}
+	return d.tolerate(err, "text after the part read")
+}
+
+// put gives a block of the body to the sink.
+func (d *document) put(b block.Block) error {
+	d.blocks++
+	return d.sink.Block(b)
+}
+
+// related is the part that a relationship of the main part leads to.
+func (d *document) related(id string) (ooxml.Relationship, bool) {
+	r, ok := d.byID[id]
+	return r, ok && !r.External
+}
+
+// on reads a toggle property such as <w:vanish/>: present means on.
+func on(t ooxml.Token) bool {
+	switch t.Attr("w:val") {
+	case "0", "false", "off", "none":
+		return false
+	}
+	return true
 }

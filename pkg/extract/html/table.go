@@ -1,0 +1,281 @@
+package html
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+)
+
+const (
+	// maxTables bounds how many tables within one another are told apart; what is in deeper ones
+	// goes to the cell around them.
+	maxTables = 32
+	// maxSpan bounds the columns and rows a cell may claim.
+	maxSpan = 100
+	// wideCell is how much text of several blocks makes a cell part of a page's layout, in bytes.
+	wideCell = 400
+	// wideRow is how much text makes a row too large to be one of a table, in bytes.
+	wideRow = 256 << 10
+)
+
+// tableStack is the tables that are open, outermost first.
+type tableStack struct {
+	open []*table
+	over int // open tables beyond maxTables
+}
+
+// table is one being read. Only at its end is it known whether it is one or
+// the layout of a page.
+type table struct {
+	rows   []row
+	cell   bool // a cell is open
+	head   bool // within <thead>
+	layout bool // says itself that it is no table of data
+	// before is what stands in the table but in no cell; browsers show it above.
+	before []block.Block
+}
+
+type row struct {
+	cells []cell
+	head  bool
+}
+
+type cell struct {
+	blocks        []block.Block
+	bytes         int
+	header        bool // <th>
+	columns, rows int  // that it spans
+}
+
+func (s *tableStack) depth() int { return len(s.open) }
+
+func (s *tableStack) top() *table {
+	if len(s.open) == 0 {
+		return nil
+	}
+	return s.open[len(s.open)-1]
+}
+
+// inCell reports whether text goes to a cell.
+func (s *tableStack) inCell() bool { return len(s.open) > 0 }
+
+// add gives a block to the open cell of the innermost table. It reports false
+// when no table is open.
+func (s *tableStack) add(b block.Block) bool {
+	t := s.top()
+	if t == nil {
+		return false
+	}
+	if !t.cell {
+		t.before = append(t.before, b)
+		return true
+	}
+	r := &t.rows[len(t.rows)-1]
+	c := &r.cells[len(r.cells)-1]
+	c.blocks = append(c.blocks, b)
+	c.bytes += len(b.Text)
+	for _, row := range b.Rows {
+		for _, text := range row {
+			c.bytes += len(text)
+		}
+	}
+	return true
+}
+
+func (w *walker) openTable(name string, attrs map[string]string) {
+	s := &w.tables
+	if name == "table" {
+		if len(s.open) >= maxTables {
+			s.over++
+			return
+		}
+		role := strings.ToLower(attrs["role"])
+		s.open = append(s.open, &table{layout: role == "presentation" || role == "none"})
+		return
+	}
+	t := s.top()
+	if t == nil || s.over > 0 {
+		return
+	}
+	switch name {
+	case "caption":
+		t.cell = false
+	case "thead", "tbody", "tfoot":
+		t.head, t.cell = name == "thead", false
+	case "tr":
+		t.newRow()
+	case "td", "th":
+		if len(t.rows) == 0 {
+			t.newRow()
+		}
+		r := &t.rows[len(t.rows)-1]
+		r.cells = append(r.cells, cell{header: name == "th", columns: spanOf(attrs["colspan"]), rows: spanOf(attrs["rowspan"])})
+		t.cell = true
+	}
+}
+
+// newRow begins a row unless the last one is still empty.
+func (t *table) newRow() {
+	t.cell = false
+	if n := len(t.rows); n == 0 || len(t.rows[n-1].cells) > 0 {
+		t.rows = append(t.rows, row{head: t.head})
+	}
+}
+
+func spanOf(s string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil {
+		return 1
+	}
+	return min(max(n, 1), maxSpan)
+}
+
+func (w *walker) closeTable(name string) error {
+	s := &w.tables
+	t := s.top()
+	if t == nil {
+		return nil
+	}
+	if s.over > 0 {
+		if name == "table" {
+			s.over--
+		}
+		return nil
+	}
+	switch name {
+	case "table":
+		return w.endTable()
+	case "tr", "td", "th":
+		t.cell = false
+	}
+	return nil
+}
+
+// endTable takes the innermost table off the stack and hands on what it turned
+// out to be, to the cell around it or away.
+func (w *walker) endTable() error {
+	s := &w.tables
+	t := s.top()
+	s.open = s.open[:len(s.open)-1]
+	for _, b := range t.before {
+		if err := w.put(b); err != nil {
+			return err
+		}
+	}
+	if t.isLayout() {
+		for _, r := range t.rows {
+			for _, c := range r.cells {
+				for _, b := range c.blocks {
+					if err := w.put(b); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	}
+	if rows, header := t.grid(); len(rows) > 0 {
+		return w.put(block.Block{Kind: block.Table, Rows: rows, HeaderRow: header})
+	}
+	return nil
+}
+
+// isLayout reports whether a table only arranges the page: a single cell or
+// column of anything but short texts, or cells that hold headings, tables and
+// long texts.
+func (t *table) isLayout() bool {
+	if t.layout {
+		return true
+	}
+	columns, structured, long := 0, false, 0
+	for _, r := range t.rows {
+		columns = max(columns, len(r.cells))
+		bytes := 0
+		for _, c := range r.cells {
+			bytes += c.bytes + 16
+			if c.header {
+				structured = structured || c.bytes > wideCell && len(c.blocks) > 1
+				continue
+			}
+			if c.bytes <= wideCell || len(c.blocks) < 2 {
+				continue
+			}
+			for _, b := range c.blocks {
+				structured = structured || b.Kind == block.Heading || b.Kind == block.Table
+			}
+		}
+		long = max(long, bytes)
+	}
+	return structured || long > wideRow || len(t.rows) == 1 && columns == 1
+}
+
+// grid lays the cells out in rows and columns. What a cell spans beyond its
+// first place stays empty.
+func (t *table) grid() (rows [][]string, header bool) {
+	var reach []int // rows that a cell above still takes up, per column
+	cells, empty := 0, 0
+	filled := false
+	for i, r := range t.rows {
+		var out []string
+		headers := 0
+		for _, c := range r.cells {
+			for len(out) < len(reach) && reach[len(out)] > 0 {
+				reach[len(out)]--
+				out = append(out, "")
+				empty++
+			}
+			cells++
+			if c.header {
+				headers++
+			}
+			if empty > 1000+4*cells { // a table that consists of spans
+				c.columns, c.rows = 1, 1
+			}
+			at := len(out)
+			text := cellText(c.blocks)
+			filled = filled || text != ""
+			out = append(out, text)
+			for range c.columns - 1 {
+				out = append(out, "")
+				empty++
+			}
+			for len(reach) < len(out) {
+				reach = append(reach, 0)
+			}
+			for j := at; j < len(out); j++ {
+				reach[j] = c.rows - 1
+			}
+		}
+		for j := len(out); j < len(reach); j++ {
+			reach[j] = max(0, reach[j]-1)
+		}
+		if i == 0 && len(t.rows) > 1 {
+			header = len(r.cells) > 0 && (r.head || headers == len(r.cells))
+		}
+		rows = append(rows, out)
+	}
+	if !filled {
+		return nil, false
+	}
+	return rows, header
+}
+
+// cellText is what a cell holds, one line for each paragraph or row of a
+// table within it.
+func cellText(blocks []block.Block) string {
+	lines := make([]string, 0, len(blocks))
+	for _, b := range blocks {
+		switch {
+		case b.Kind == block.Table:
+			for _, r := range b.Rows {
+				lines = append(lines, strings.Join(strings.Fields(strings.Join(r, " ")), " "))
+			}
+		case b.Label != "":
+			lines = append(lines, b.Label+" "+b.Text)
+		default:
+			lines = append(lines, b.Text)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
