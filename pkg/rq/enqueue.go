@@ -211,7 +211,7 @@ func (s Spec) check() error {
 }
 
 // newJob builds the job and its hash fields, in the order in which RQ saves
-// them (rq/job.py, to_dict); status and enqueued_at are the script's.
+// them (rq/job.py, to_dict); status and enqueued_at are written by the script.
 func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if err := s.check(); err != nil {
 		return nil, nil, err
@@ -220,29 +220,19 @@ func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	j := &Job{
-		ID: s.ID, Queue: s.Queue, Status: StatusQueued, Func: s.Func, Args: s.Args, Kwargs: s.Kwargs,
-		Serializer: s.Serializer, Description: s.Description, CreatedAt: now.UTC().Truncate(time.Microsecond),
-		EnqueuedAt: now.UTC().Truncate(time.Microsecond), Timeout: s.Timeout, ResultTTL: s.ResultTTL,
-		FailureTTL: s.FailureTTL, TTL: s.TTL, Meta: s.Meta, Extra: map[string]string{},
-	}
-	if s.At.After(now) {
-		j.Status, j.EnqueuedAt = StatusScheduled, time.Time{}
-	}
 	f := []string{
 		"created_at", stamp(now), "data", string(data),
 		"success_callback_name", "", "failure_callback_name", "", "stopped_callback_name", "",
 		"started_at", "", "ended_at", "", "last_heartbeat", "", "worker_name", "", "group_id", "",
 	}
 	if r := s.Retry; r != nil && r.Max > 0 {
-		j.RetriesLeft, j.RetryIntervals = &r.Max, r.Intervals
-		if len(r.Intervals) == 0 {
-			j.RetryIntervals = []time.Duration{0}
+		intervals := r.Intervals
+		if len(intervals) == 0 {
+			intervals = []time.Duration{0}
 		}
-		f = append(f, "retries_left", strconv.Itoa(r.Max), "retry_intervals", pythonIntList(j.RetryIntervals))
+		f = append(f, "retries_left", strconv.Itoa(r.Max), "retry_intervals", pythonIntList(intervals))
 		if r.AtFront {
 			f = append(f, "enqueue_at_front_on_retry", "1")
-			j.Extra["enqueue_at_front_on_retry"] = "1"
 		}
 	}
 	f = append(f, "origin", s.Queue, "description", s.Description, "timeout", ttlSeconds(s.Timeout))
@@ -262,8 +252,13 @@ func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if s.TTL != nil {
 		f = append(f, "ttl", ttlSeconds(*s.TTL))
 	}
-	if j.Status == StatusScheduled && s.AtFront {
-		f = append(f, "enqueue_at_front", "1")
+	state := []string{"status", string(StatusQueued), "enqueued_at", stamp(now)}
+	if s.At.After(now) {
+		state = []string{"status", string(StatusScheduled)}
+		if s.AtFront {
+			f = append(f, "enqueue_at_front", "1")
+		}
 	}
-	return j, f, nil
+	// Read it as everybody else will, so that effects see the same values.
+	return decodeJob(s.ID, append(slices.Clone(f), state...), nil), f, nil
 }

@@ -111,7 +111,7 @@ func (f *fixture) keyspace() []string {
 		}
 	}
 	for i, l := range lines {
-		lines[i] = hexID.ReplaceAllString(l, "<id>")
+		lines[i] = strings.TrimSpace(hexID.ReplaceAllString(l, "<id>"))
 	}
 	sort.Strings(lines)
 	return lines
