@@ -79,6 +79,15 @@ func each(t *testing.T, f func(t *testing.T, f *fixture)) {
 	redistest.Each(t, func(t *testing.T, srv *redistest.Server) { f(t, newFixture(t, srv, nil)) })
 }
 
+// withoutRedis is the same service, with nothing listening where its Redis was.
+func (f *fixture) withoutRedis() *Service {
+	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DisableIdentity: true})
+	f.t.Cleanup(func() { _ = rdb.Close() })
+	c := f.c
+	c.Queue = rq.New(rdb, rq.Options{Clock: f.clock.now, Effects: Effects("")})
+	return New(c)
+}
+
 // presign makes a document of that many bytes.
 func (f *fixture) presign(size int64, change func(*NewUpload)) *Upload {
 	f.t.Helper()

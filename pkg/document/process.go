@@ -199,27 +199,30 @@ func (s *Service) checkUpload(ctx context.Context, d *Document) (objstore.Object
 		return objstore.Object{}, gone(d)
 	}
 	object, err := s.store.Stat(ctx, d.UploadKey)
-	expired := d.Status == AwaitingUpload && !s.c.Clock().Before(d.UploadExpiresAt)
+	missing := errors.Is(err, objstore.ErrNotFound)
+	expired := !s.c.Clock().Before(d.UploadExpiresAt)
 	switch {
-	case errors.Is(err, objstore.ErrNotFound) && expired:
+	case err != nil && !missing:
+		return objstore.Object{}, storageError("looking for the upload of document "+d.ID, err)
+	case !missing && object.Size == d.FileSize:
+		return object, nil
+	case expired && d.Status == AwaitingUpload:
 		return objstore.Object{}, s.tooLate(ctx, d)
-	case errors.Is(err, objstore.ErrNotFound) && d.Status == AwaitingUpload:
+	case missing && d.Status == AwaitingUpload:
 		return objstore.Object{}, &Error{Kind: Conflict, Code: CodeUploadMissing, State: d.Status, Detail: fmt.Sprintf(
 			"The file of document %s has not arrived yet. Upload it with PUT to the upload URL, which works until %s, then ask again.",
 			d.ID, d.UploadExpiresAt.Format(time.RFC3339))}
-	case errors.Is(err, objstore.ErrNotFound):
+	case missing, expired && d.ErrorCode == CodeUploadExpired:
 		return objstore.Object{}, gone(d)
-	case err != nil:
-		return objstore.Object{}, storageError("looking for the upload of document "+d.ID, err)
-	case object.Size == d.FileSize:
-		return object, nil
-	case expired:
-		return objstore.Object{}, s.tooLate(ctx, d)
 	}
-	return objstore.Object{}, &Error{Kind: Conflict, Code: CodeSizeMismatch, State: d.Status,
-		DeclaredSize: d.FileSize, ActualSize: object.Size, Detail: fmt.Sprintf(
-			"The upload of document %s has %d bytes, but file_size said %d. Upload the whole file again while the upload URL works, until %s.",
-			d.ID, object.Size, d.FileSize, d.UploadExpiresAt.Format(time.RFC3339))}
+	e := &Error{Kind: Conflict, Code: CodeSizeMismatch, State: d.Status, DeclaredSize: d.FileSize, ActualSize: object.Size,
+		Detail: fmt.Sprintf("The upload of document %s has %d bytes, but file_size said %d. ", d.ID, object.Size, d.FileSize)}
+	if expired {
+		e.Detail += "Its upload URL has run out: ask for a new one."
+	} else {
+		e.Detail += "Upload the whole file again while the upload URL works, until " + d.UploadExpiresAt.Format(time.RFC3339) + "."
+	}
+	return objstore.Object{}, e
 }
 
 // tooLate makes a document failed whose URL ran out before its file was there.
