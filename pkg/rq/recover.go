@@ -48,6 +48,7 @@ func (c *Client) RecoverExpired(ctx context.Context, queues []string) ([]Recover
 type expired struct {
 	job       *Job
 	queue     string
+	member    string // of the lease or rq:wip zset, usually job:execution
 	execution string
 	deaths    int
 }
@@ -56,8 +57,9 @@ func expiredFrom(r reply) []expired {
 	var out []expired
 	for _, x := range r.at(1).list() {
 		out = append(out, expired{
-			job:   decodeJob(x.at(1).text(), x.at(4).texts(), x.at(5).texts()),
-			queue: x.at(0).text(), execution: x.at(2).text(), deaths: x.at(3).int(),
+			queue: x.at(0).text(), member: x.at(1).text(),
+			job:       decodeJob(x.at(2).text(), x.at(5).texts(), x.at(6).texts()),
+			execution: x.at(3).text(), deaths: x.at(4).int(),
 		})
 	}
 	return out
@@ -80,7 +82,7 @@ func (c *Client) recover(ctx context.Context, mode string, found []expired) ([]R
 		if err != nil {
 			return nil, fmt.Errorf("recovering job %s: %w", x.job.ID, err)
 		}
-		t := c.tape().str(mode, x.job.ID, x.execution, x.queue, strconv.Itoa(x.deaths), e.action)
+		t := c.tape().str(mode, x.member, x.job.ID, x.execution, x.queue, strconv.Itoa(x.deaths), e.action)
 		t.num(int64(e.delay / time.Second)).list(e.fields).list(entry).flag(counted).str(e.transition.Reason)
 		t.labels(withCode(extra.Labels, e.transition.ErrorCode)).effects(extra.Effects)
 		calls = append(calls, call{scriptRecover, []string{keyJob(x.job.ID), keyWIP(x.queue), c.keyLease(x.queue)}, t})

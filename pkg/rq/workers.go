@@ -84,10 +84,14 @@ func (c *Client) Workers(ctx context.Context) ([]WorkerInfo, error) {
 	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return nil, fmt.Errorf("reading workers: %w", err)
 	}
+	now := clock.Val()
+	if c.fixedTime != nil {
+		now = c.fixedTime()
+	}
 	var out []WorkerInfo
 	for i, w := range names {
 		if h := hashes[i].Val(); len(h) > 0 {
-			out = append(out, decodeWorker(w, h, slots[i].Val(), clock.Val()))
+			out = append(out, decodeWorker(w, h, slots[i].Val(), now))
 		}
 	}
 	return out, nil

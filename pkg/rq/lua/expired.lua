@@ -6,7 +6,7 @@
 --       those without a lease whose rq:wip score has passed; at most how many;
 --       list of queue names
 -- Reply { 1 when an outage makes recovery wait, else 0,
---         list of { queue, job, execution, deaths counted so far,
+--         list of { queue, member, job, execution, deaths counted so far,
 --                   hash as flat list, fields left out } }
 
 local function main()
@@ -16,18 +16,18 @@ local function main()
     return { 1, found }
   end
   for _, q in ipairs(queues) do
-    local key, score = K.lease(q), now_ms
+    local key, low, high = K.lease(q), '-inf', now_ms
     if mode == 'wip' then
-      key, score = K.wip(q), sec
+      key, low, high = K.wip(q), '0', sec
     end
-    for _, member in ipairs(r('ZRANGEBYSCORE', key, mode == 'wip' and '0' or '-inf', int(score), 'LIMIT', '0', int(limit)) or {}) do
+    for _, member in ipairs(r('ZRANGEBYSCORE', key, low, int(high), 'LIMIT', '0', int(limit)) or {}) do
       local j, e = string.match(member, '^(.*):([^:]*)$')
       if not j then
         j, e = member, ''
       end
       if mode == 'lease' or not r('ZSCORE', K.lease(q), member) then
         local hash, left = load(j, 65536)
-        found[#found + 1] = { q, j, e, r('HGET', K.recovered, j) or '0', hash, left }
+        found[#found + 1] = { q, member, j, e, r('HGET', K.recovered, j) or '0', hash, left }
       end
     end
   end

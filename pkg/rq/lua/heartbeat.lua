@@ -25,6 +25,7 @@ local function main()
       w('EXPIRE', K.slot(worker), '86400')
       if w('HSET', K.worker(worker), 'last_heartbeat', iso()) == 1 then
         expired[#expired + 1] = worker
+        w('HSET', K.worker(worker), 'state', busy and 'busy' or 'idle')
       end
       w('EXPIRE', K.worker(worker), busy and '90' or '480')
     end
@@ -54,7 +55,7 @@ local function main()
       w('ZADD', K.executions(j), int(sec + ttl + 60), e)
       w('EXPIRE', K.executions(j), int(ttl + 60))
       w('HSET', K.job(j), 'last_heartbeat', iso())
-      w('HSET', K.worker(worker), 'current_job_working_time', working)
+      w('HSET', K.worker(worker), 'current_job', j, 'current_job_working_time', working)
       w('ZADD', K.lease(q), int(now_ms + LEASE), member)
     end
   end

@@ -1,8 +1,8 @@
 -- recover: takes one job from an execution whose worker is gone.
 --
 -- KEYS  job hash, rq:wip and lease of the queue
--- ARGV  after the prelude's: "lease" or "wip", see expired.lua; job,
---       execution, queue; deaths counted so far that the caller read; action
+-- ARGV  after the prelude's: "lease" or "wip", see expired.lua; the member of
+--       that zset; job, execution, queue; deaths counted so far that the caller read; action
 --       and delay as settle takes them; list of fields and values to set in
 --       the job hash; list of fields and values of the result entry; 1 to
 --       count a death; reason; list of event labels; effects
@@ -22,12 +22,11 @@ local function dead(mode, member, q)
 end
 
 local function main()
-  local mode, j, e, q, deaths = take(), take(), take(), take(), taken()
+  local mode, member, j, e, q, deaths = take(), take(), take(), take(), take(), taken()
   local action, delay = take(), taken()
   local fields, entry = takelist(), takelist()
   local count, reason = take() == '1', take()
   local labels, effects = takelist(), takeeffects()
-  local member = e == '' and redis.call('ZSCORE', K.wip(q), j) and j or j .. ':' .. e
 
   if not dead(mode, member, q) or (tonumber(r('HGET', K.recovered, j) or '') or 0) ~= deaths then
     return { 'alive' }
@@ -35,6 +34,7 @@ local function main()
   local held = r('ZSCORE', K.wip(q), member)
   if not held or get(j, 'status') ~= 'started' then
     w('ZREM', K.wip(q), member)
+    w('ZREM', K.lease(q), member)
     unexecute(j, e, q)
     return { 'gone' }
   end
