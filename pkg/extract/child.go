@@ -258,6 +258,7 @@ func (s *childServer) limitMemory() {
 		return
 	}
 	debug.SetMemoryLimit(limit / 4 * 3)
+	debug.SetGCPercent(400)                       // the heap is small against the limit, which still holds
 	debug.SetMaxStack(int(min(limit/4, 256<<20))) // endless recursion is a crash, not a want of memory
 	go func() {
 		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}

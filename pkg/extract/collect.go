@@ -100,11 +100,11 @@ func (c *collector) blocks(t frameType, payload []byte, to *[]Block) error {
 	}
 	for i := range blocks {
 		b := &blocks[i]
-		b.Text, b.Label = cleanText(b.Text), cleanText(b.Label)
+		b.Text, b.Label = block.Clean(b.Text), block.Clean(b.Label)
 		c.size += blockCost + int64(len(b.Text)+len(b.Label))
 		for _, row := range b.Rows {
 			for j := range row {
-				row[j] = cleanText(row[j])
+				row[j] = block.Clean(row[j])
 				c.size += blockCost + int64(len(row[j]))
 			}
 		}
@@ -161,17 +161,9 @@ func tooMuchText(limit int64) *Error {
 		"The text of this document is larger than %s, the most that is taken from one document. Split it into smaller documents.", sizeText(limit))
 }
 
-// cleanText takes out what text must not contain: NUL, U+FFFE, carriage returns.
-func cleanText(s string) string {
-	if !strings.ContainsAny(s, "\x00\r\ufffe") {
-		return s
-	}
-	return strings.NewReplacer("\x00", "", "\ufffe", "", "\r\n", "\n", "\r", "\n").Replace(s)
-}
-
 // note is a message from a child in a form fit for people and logs: one line, bounded.
 func note(s string) string {
-	s = strings.Join(strings.Fields(cleanText(s)), " ")
+	s = strings.Join(strings.Fields(block.Clean(s)), " ")
 	if len(s) > maxNoteLength {
 		s = strings.ToValidUTF8(s[:maxNoteLength], "") + "…"
 	}

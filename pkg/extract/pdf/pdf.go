@@ -1,29 +1,205 @@
 // Package pdf reads PDF files with PDFium compiled to WebAssembly.
+//
+// PDFium gives the characters of a page in reading order, with a line break
+// wherever it sees one. What is made of that here:
+//
+//   - words that a hyphen divides at the end of a line are put together again;
+//     lines become paragraphs by their distances, indents and lengths
+//     (layout.go); headings are found by the document's outline, else by size
+//     and weight (heading.go);
+//   - lines that recur at the same place of neighbouring pages are headers and
+//     footers and go to the asides (furniture.go), as do the values of form fields and the
+//     texts of annotations (annotation.go);
+//   - spacing accents, as TeX sets them, are put on their letters (glyphs.go).
+//
+// # What an operator should know
+//
+// PDFium runs without checking for cancellation inside a call, which makes it
+// three times as fast: a call can't be interrupted, and holds up the garbage collector.
+// So a Reader belongs in a process that can be killed. It sees no
+// file but the one it reads: the sandbox has an empty file system.
+//
+// Compiling PDFium takes about 2 seconds and 400 MB; the result is kept in
+// Options.CacheDir when that is this user's own (cache.go), from where it loads in
+// under 100 ms.
 package pdf
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math"
 	"os"
+	"sync"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
-	"github.com/klippa-app/go-pdfium/webassembly"
 )
 
 // Version changes whenever the output for some file changes.
 const Version = "1"
 
-var _ = webassembly.Init
+// Reader reads one PDF after another. PDFium is loaded for the first and kept.
+type Reader struct {
+	mu     sync.Mutex
+	engine *engine
+}
 
-// Reader reads one PDF after another.
-type Reader struct{}
-
-// NewReader makes a Reader.
+// NewReader makes a Reader. It takes nothing until the first document.
 func NewReader() *Reader { return &Reader{} }
 
-// Warm loads PDFium.
-func (r *Reader) Warm(ctx context.Context, o block.Options) error { return nil }
+// Warm loads PDFium, compiling it when the cache doesn't have it.
+func (r *Reader) Warm(ctx context.Context, o block.Options) error {
+	_, err := r.load(o)
+	return err
+}
 
-// Parse reads one PDF.
+// Close gives back what PDFium takes. The Reader can be used again.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.engine == nil {
+		return nil
+	}
+	err := r.engine.close()
+	r.engine = nil
+	return err
+}
+
+func (r *Reader) load(o block.Options) (*engine, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.engine != nil {
+		return r.engine, nil
+	}
+	e, err := newEngine(o)
+	if err != nil {
+		return nil, fmt.Errorf("loading PDFium: %w", err)
+	}
+	r.engine = e
+	return e, nil
+}
+
+// Parse reads f and reports its blocks to sink. It is a block.Parser.
 func (r *Reader) Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
-	return block.Errorf(block.CodeUnsupported, "PDF is not read")
+	if size > math.MaxUint32 {
+		return block.Errorf(block.CodeTooLarge, "This PDF is larger than 4 GiB, the most that can be read. Split it into smaller documents.")
+	}
+	e, err := r.load(o)
+	if err != nil {
+		return err
+	}
+	d := &document{engine: e, file: f, size: size, password: o.Password}
+	defer d.close()
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	if o.MaxPages > 0 && d.pages > o.MaxPages {
+		return block.Errorf(block.CodeTooLarge, "This PDF has %d pages, more than the %d that are taken from one document. Split it into smaller documents.", d.pages, o.MaxPages)
+	}
+	if err := sink.Meta(d.metadata()); err != nil {
+		return err
+	}
+	return d.read(ctx, sink)
+}
+
+// read goes through the pages: one goroutine has PDFium read them, this one
+// makes blocks of them. A page that fails is reported and left out.
+func (d *document) read(ctx context.Context, sink block.Sink) error {
+	a := newAssembler(sink, d.outline())
+	ctx, cancel := context.WithCancel(ctx)
+	results, ended := make(chan result, 2), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(results)
+		d.produce(ctx, results)
+	}()
+	defer func() { cancel(); <-ended }() // the instance is not closed before
+
+	failed := 0
+	for r := range results {
+		err := r.fatal
+		switch {
+		case err != nil:
+		case r.page != nil:
+			err = a.add(r.page)
+		default:
+			failed++
+			err = sink.PageError(r.n, r.failure)
+		}
+		if err == nil {
+			err = sink.PageDone(r.n, d.pages)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := a.finish(); err != nil {
+		return err
+	}
+	return verdict(a, d.pages, failed)
+}
+
+// result is what became of one page: read, failed, or the end of everything.
+type result struct {
+	n       int
+	page    *page
+	failure string // a sentence
+	fatal   error
+}
+
+// maxTraps bounds how often PDFium is started anew for one document.
+const maxTraps = 10
+
+// produce reads the pages in order until all are read or ctx ends.
+func (d *document) produce(ctx context.Context, results chan<- result) {
+	traps := 0
+	for n := 1; n <= d.pages; n++ {
+		r := result{n: n}
+		var err error
+		var trap *trapError
+		switch r.page, err = d.page(n); {
+		case err == nil:
+		case errors.As(err, &trap):
+			r.page, r.failure = nil, "This page could not be read: its content is damaged or needs too much memory."
+			if traps++; traps > maxTraps {
+				r.fatal = block.Errorf(block.CodeCrash, "Reading this PDF failed on many pages, the last of them page %d. The file may be damaged: open it in the program it was made with and save it again.", n)
+			} else {
+				r.fatal = d.reopen(ctx)
+			}
+		default:
+			r.page, r.failure = nil, "This page could not be read: the file is damaged there."
+		}
+		select {
+		case results <- r:
+		case <-ctx.Done():
+			return
+		}
+		if r.fatal != nil || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// verdict is the error for a PDF that gave nothing.
+func verdict(a *assembler, pages, failed int) error {
+	switch {
+	case a.anything:
+		return nil
+	case failed == pages:
+		return block.Errorf(block.CodeCorrupt, "No page of this PDF could be read. The file is damaged: open it in the program it was made with and save it again.")
+	case a.unmapped > 0:
+		return block.Errorf(block.CodeNoText, "The fonts of this PDF don't say which characters its glyphs stand for, so its text can't be read. Text recognition (OCR) is not available; export it again with text that can be copied.")
+	default:
+		return block.Errorf(block.CodeNoText, "This PDF has %s but no text. It is probably scanned; text recognition (OCR) is not available.", pagesText(pages))
+	}
+}
+
+func pagesText(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return fmt.Sprintf("%d pages", n)
 }
