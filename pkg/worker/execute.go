@@ -16,7 +16,7 @@ import (
 func (w *Worker) launch(base context.Context, c rq.Claimed) {
 	r := &run{claimed: c, began: w.c.Clock()}
 	r.handler = w.handlers[c.Job.Func]
-	r.task = &Task{Job: c.Job, Execution: c.Execution, Log: w.jobLog(c, r.handler), Queue: w.c.Queue, Attempt: attempt(c.Job)}
+	r.task = &Task{Job: c.Job, Execution: c.Execution, Log: w.jobLog(c, r.handler), Queue: w.c.Queue}
 	r.ctx, r.cancel = context.WithCancelCause(r.task.Log.WithContext(base))
 	if !w.occupy(r) {
 		r.cancel(nil)
@@ -31,7 +31,11 @@ func (w *Worker) launch(base context.Context, c rq.Claimed) {
 func (w *Worker) execute(base context.Context, r *run) {
 	defer w.release(r)
 	defer r.cancel(nil)
-	r.task.Log.Info().Int("attempt", r.task.Attempt).Str("slot", r.slot.name).Msg("job started")
+	begin := r.task.Log.Info().Str("slot", r.slot.name)
+	if left := r.claimed.Job.RetriesLeft; left != nil {
+		begin = begin.Int("retries_left", *left)
+	}
+	begin.Msg("job started")
 	// A cold stop reaches the handler, also one that came before it began.
 	defer context.AfterFunc(w.killed, func() { r.cancel(ErrKilled) })()
 	if t := r.claimed.Job.Timeout; t > 0 {

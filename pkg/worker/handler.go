@@ -34,9 +34,6 @@ type Task struct {
 	// Log carries the job's id, execution and function, and the handler's Fields.
 	Log   zerolog.Logger
 	Queue *rq.Client
-	// Attempt counts from 1; a job that came back without spending a retry
-	// (recovered, drained) keeps its number.
-	Attempt int
 }
 
 // Result is what a handler that succeeded hands back. Effects and Conditions

@@ -65,6 +65,8 @@ func (w *Worker) judge(r *run, res Result, err error) (out rq.Outcome, drop bool
 	switch cause := context.Cause(r.ctx); {
 	case errors.Is(err, errNotOurs):
 		out.Kind = rq.OutcomeReturnHead
+	case errors.Is(err, rq.ErrLateFinish):
+		return out, true // a progress write was refused
 	case cause == nil:
 		out.Kind, out.ErrorCode = classify(err)
 	case errors.Is(cause, ErrLeaseLost):
@@ -186,13 +188,4 @@ func (w *Worker) after(base context.Context, r *run, res Result, accepted bool) 
 		}
 	})()
 	_, _ = guard(r.task.Log, func() (Result, error) { res.Settled(ctx, accepted); return Result{}, nil })
-}
-
-// attempt counts the runs of a job that ended in an error or a returned Retry.
-func attempt(j *rq.Job) int {
-	n := 1
-	if j.NumberOfRetries != nil {
-		n += *j.NumberOfRetries
-	}
-	return n
 }

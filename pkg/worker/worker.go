@@ -102,7 +102,8 @@ func (w *Worker) Done() <-chan struct{} { return w.done }
 // Run works until ctx ends or Stop was called and the jobs in hand are done,
 // until the queues are drained in burst mode, or until every slot was shut
 // down by command. While Redis is away it waits. An error means that it could
-// not begin (a *rq.NameTakenError), or that handlers ignored their end.
+// not begin (a *rq.NameTakenError), that handlers ignored their end, or that a
+// burst worker left a queue to others.
 func (w *Worker) Run(ctx context.Context) error {
 	w.mu.Lock()
 	if w.ran {
@@ -136,6 +137,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	end()
 	background.Wait()
 	w.leave(base)
+	if err := w.undrained(); err != nil {
+		return err
+	}
 	if len(stuck) > 0 {
 		return fmt.Errorf("handlers of %s did not end when their context did", strings.Join(stuck, ", "))
 	}
@@ -193,6 +197,19 @@ func (w *Worker) drain() []string {
 			return w.busyJobs()
 		}
 	}
+}
+
+// undrained says why a burst worker left jobs on its queues.
+func (w *Worker) undrained() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.c.Burst {
+		return nil
+	}
+	for queue, why := range w.shunned {
+		return fmt.Errorf("queue %s is not drained: %s", queue, why)
+	}
+	return nil
 }
 
 // leave takes the names out of Redis, so that nobody waits for them.

@@ -330,3 +330,47 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Errorf("a minimal configuration gave name %q, %v", w.c.Name, err)
 	}
 }
+
+func TestABurstWorkerSaysWhatItLeft(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		r := newRig(t, s)
+		c := r.config(quick("known"))
+		c.Queues, c.Burst = []string{"foreign"}, true
+		id := r.enqueue(rq.Spec{Queue: "foreign", Func: "mod.other"})
+		if err := r.start(c).end(); err == nil || !strings.Contains(err.Error(), "foreign") || !strings.Contains(err.Error(), "mod.other") {
+			t.Errorf("Run ended with %v; want an error that names the queue and the function", err)
+		}
+		if j := r.job(id); j.Status != rq.StatusQueued {
+			t.Errorf("the job is %s; want queued", j.Status)
+		}
+	})
+}
+
+func TestARefusedProgressDropsTheResult(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		r := newRig(t, s)
+		begun, goOn := make(chan *Task, 1), make(chan struct{})
+		h := Handler{Func: "f", Run: func(ctx context.Context, task *Task) (Result, error) {
+			begun <- task
+			<-goOn
+			err := task.Queue.Progress(ctx, task.Execution, []rq.Effect{rq.Set("mark", "1", 0)}, nil)
+			return Result{}, fmt.Errorf("writing progress: %w", err)
+		}}
+		c := r.config(h)
+		c.Heartbeat = time.Hour // only the progress can tell
+		r.start(c)
+		id := r.enqueue(rq.Spec{Func: "f", Retry: &rq.Retry{Max: 2}})
+		task := wait(t, "the job", begun)
+		r.rdb.ZRem(context.Background(), "rq:wip:"+queueName, task.Execution.Member())
+		close(goOn)
+		r.until("the dropped result", func() bool { return len(r.log.lines("the job was taken from this worker")) == 1 })
+		if n := r.rdb.Exists(context.Background(), "mark").Val(); n != 0 {
+			t.Error("a fenced execution's progress was written")
+		}
+		if j := r.job(id); j.RetriesLeft == nil || *j.RetriesLeft != 2 {
+			t.Errorf("%v retries left; want 2", j.RetriesLeft)
+		}
+	})
+}

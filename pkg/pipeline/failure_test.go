@@ -1,0 +1,62 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"testing"
+
+	"github.com/docsvc/docsvc/pkg/document"
+	"github.com/docsvc/docsvc/pkg/extract"
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/objstore"
+	"github.com/docsvc/docsvc/pkg/rq"
+	"github.com/docsvc/docsvc/pkg/worker"
+)
+
+func TestClassify(t *testing.T) {
+	t.Parallel()
+	down := &objstore.Error{Op: "get", Key: "temp/a/b", Kind: objstore.ErrUnavailable, Code: "SlowDown", HTTP: 503}
+	for _, c := range []struct {
+		name  string
+		err   error
+		class worker.Class
+		code  string
+	}{
+		{"encrypted", &extract.Error{Code: block.CodeEncrypted, Message: "x"}, worker.Permanent, "encrypted"},
+		{"crash", fmt.Errorf("around: %w", &extract.Error{Code: block.CodeCrash, Message: "x"}), worker.Resource, "crash"},
+		{"storage down", fmt.Errorf("storing: %w", down), worker.Transient, CodeStorage},
+		{"storage refuses", &objstore.Error{Op: "get", Kind: objstore.ErrDenied}, worker.Transient, CodeStorage},
+		{"gone", &objstore.Error{Op: "get", Kind: objstore.ErrNotFound}, worker.Permanent, CodeUploadGone},
+		{"changed", &objstore.Error{Op: "get", Kind: objstore.ErrChanged}, worker.Permanent, CodeUploadChanged},
+		{"disk full", fmt.Errorf("writing: %w", syscall.ENOSPC), worker.Transient, CodeDiskFull},
+		{"no room", &spaceError{need: 2, free: 1}, worker.Transient, CodeDiskFull},
+		{"no record", &document.Error{Kind: document.NotFound, Code: "document_not_found"}, worker.Permanent, "document_not_found"},
+		{"another job", &document.Error{Kind: document.Conflict, Code: "other_job"}, worker.Permanent, "other_job"},
+		{"service down", &document.Error{Kind: document.Unavailable, Code: "queue_unavailable"}, worker.Transient, "queue_unavailable"},
+		{"its own", permanent(CodeHashMismatch, "x"), worker.Permanent, CodeHashMismatch},
+	} {
+		var f *worker.Failure
+		if err := classify(context.Background(), c.err); !errors.As(err, &f) || f.Class != c.class || f.Code != c.code {
+			t.Errorf("%s: %v; want %s %s", c.name, err, c.class, c.code)
+		} else if f.Error() == "" {
+			t.Errorf("%s: no text", c.name)
+		}
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx context.Context
+		err error
+	}{
+		"the end of the context": {ended, down},
+		"a lost execution":       {context.Background(), rq.ErrLateFinish},
+		"anything else":          {context.Background(), io.ErrUnexpectedEOF},
+	} {
+		if got := classify(c.ctx, c.err); got != c.err {
+			t.Errorf("%s: %v; want it as it was", name, got)
+		}
+	}
+}

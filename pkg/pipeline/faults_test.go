@@ -1,0 +1,105 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+	"iter"
+	"path"
+
+	"github.com/docsvc/docsvc/pkg/document"
+	"github.com/docsvc/docsvc/pkg/extract"
+	"github.com/docsvc/docsvc/pkg/objstore"
+	"github.com/docsvc/docsvc/pkg/rq"
+)
+
+// points are the places at which a fault can be put in, each before and after
+// the call it names, in the order in which a run passes them.
+var points = []string{
+	"begin", "get", "holder", "extract", "put text.md", "put chunks.jsonl", "put document.json",
+	"complete", // the effects are made: next comes the finish script
+	"record",   // after the finish: the first thing that is done is a look at the record
+	"list", "delete", "removed",
+}
+
+// faulty calls at before and after everything that the pipeline asks of
+// others.
+type faulty struct {
+	Records
+	Objects
+	Extractor
+	at func(point string)
+}
+
+// wrap puts at into a configuration.
+func wrap(c *Config, at func(point string)) {
+	f := &faulty{Records: c.Documents, Objects: c.Store, Extractor: c.Pool, at: at}
+	c.Documents, c.Store, c.Pool = f.records(), f.objects(), f
+}
+
+func (f *faulty) around(point string) func() {
+	f.at("before " + point)
+	return func() { f.at("after " + point) }
+}
+
+func (f *faulty) records() Records { return faultyRecords{f.Records, f} }
+func (f *faulty) objects() Objects { return faultyObjects{f.Objects, f} }
+
+func (f *faulty) Extract(ctx context.Context, r extract.Request, p func(extract.Progress)) (*extract.Document, error) {
+	defer f.around("extract")()
+	return f.Extractor.Extract(ctx, r, p)
+}
+
+type faultyRecords struct {
+	Records
+	f *faulty
+}
+
+func (r faultyRecords) Begin(ctx context.Context, j *rq.Job) (*document.Document, error) {
+	defer r.f.around("begin")()
+	return r.Records.Begin(ctx, j)
+}
+
+func (r faultyRecords) ClaimHolder(ctx context.Context, d *document.Document, a, b string) (string, error) {
+	defer r.f.around("holder")()
+	return r.Records.ClaimHolder(ctx, d, a, b)
+}
+
+func (r faultyRecords) Complete(d *document.Document, m *document.Manifest) ([]rq.Effect, []rq.Condition) {
+	defer r.f.around("complete")()
+	return r.Records.Complete(d, m)
+}
+
+func (r faultyRecords) Get(ctx context.Context, id string) (*document.Document, error) {
+	defer r.f.around("record")()
+	return r.Records.Get(ctx, id)
+}
+
+func (r faultyRecords) UploadRemoved(ctx context.Context, d *document.Document) error {
+	defer r.f.around("removed")()
+	return r.Records.UploadRemoved(ctx, d)
+}
+
+type faultyObjects struct {
+	Objects
+	f *faulty
+}
+
+func (o faultyObjects) Get(ctx context.Context, key string, g objstore.GetOptions) (io.ReadCloser, objstore.Object, error) {
+	defer o.f.around("get")()
+	return o.Objects.Get(ctx, key, g)
+}
+
+func (o faultyObjects) Put(ctx context.Context, key string, r io.Reader, n int64, p objstore.PutOptions) (objstore.Object, error) {
+	defer o.f.around("put " + path.Base(key))()
+	return o.Objects.Put(ctx, key, r, n, p)
+}
+
+func (o faultyObjects) List(ctx context.Context, prefix, after string) iter.Seq2[objstore.Object, error] {
+	defer o.f.around("list")()
+	return o.Objects.List(ctx, prefix, after)
+}
+
+func (o faultyObjects) Delete(ctx context.Context, keys ...string) map[string]error {
+	defer o.f.around("delete")()
+	return o.Objects.Delete(ctx, keys...)
+}
