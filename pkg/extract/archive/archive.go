@@ -49,13 +49,13 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
 	meter := &meteredReaderAt{r: r, left: maxDirectory}
 	z, err := zip.NewReader(meter, size)
 	if meter.spent {
-		return nil, block.Errorf(block.CodeBomb, "the file is a zip archive with too many parts (its directory is over %d MiB)", maxDirectory>>20)
+		return nil, block.Errorf(block.CodeBomb, "This file is a zip archive with too many parts: its directory is over %d MiB.", maxDirectory>>20)
 	}
 	if err != nil {
 		if meter.err != nil {
 			return nil, meter.err
 		}
-		return nil, block.Errorf(block.CodeCorrupt, "the file is a damaged or incomplete zip archive (%v)", err)
+		return nil, block.Errorf(block.CodeCorrupt, "This file is damaged or incomplete: it is a zip archive that can't be opened (%v). Save it again and send it again.", err)
 	}
 	meter.open = true
 	a := &Archive{parts: make(map[string]*zip.File, len(z.File)), left: l.Expanded, part: l.Part}
@@ -109,11 +109,11 @@ func (a *Archive) Part(name string) (io.ReadCloser, error) {
 		return nil, ErrNoPart
 	}
 	if f.Flags&1 != 0 {
-		return nil, block.Errorf(block.CodeEncrypted, "the zip archive is encrypted with a password (part %q)", f.Name)
+		return nil, block.Errorf(block.CodeEncrypted, "This file is encrypted with a password (part %q). Save it without one.", f.Name)
 	}
 	rc, err := f.Open()
 	if err != nil {
-		return nil, block.Errorf(block.CodeCorrupt, "part %q of the file can't be unpacked (%v)", f.Name, err)
+		return nil, block.Errorf(block.CodeCorrupt, "This file is damaged: its part %q can't be unpacked (%v).", f.Name, err)
 	}
 	return &partReader{rc: rc, a: a, name: f.Name, packed: int64(f.CompressedSize64)}, nil
 }
@@ -133,14 +133,14 @@ func (p *partReader) Read(b []byte) (int, error) {
 	p.a.left -= int64(n)
 	switch {
 	case p.out > p.a.part:
-		return 0, block.Errorf(block.CodeBomb, "part %q of the file expands to more than %d MiB", p.name, p.a.part>>20)
+		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d MiB.", p.name, p.a.part>>20)
 	case p.a.left < 0:
-		return 0, block.Errorf(block.CodeBomb, "the file expands to more than its limit, in part %q", p.name)
+		return 0, block.Errorf(block.CodeBomb, "This file was refused: it expands to more than is allowed, in part %q.", p.name)
 	case p.out > ratioFloor && p.out/maxRatio > p.packed:
-		return 0, block.Errorf(block.CodeBomb, "part %q of the file expands to more than %d times its size", p.name, maxRatio)
+		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d times its size.", p.name, maxRatio)
 	}
 	if err != nil && err != io.EOF {
-		return n, block.Errorf(block.CodeCorrupt, "part %q of the file is damaged (%v)", p.name, err)
+		return n, block.Errorf(block.CodeCorrupt, "This file is damaged: its part %q can't be unpacked (%v).", p.name, err)
 	}
 	return n, err
 }

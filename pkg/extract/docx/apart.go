@@ -53,6 +53,7 @@ func (d *document) aside(b block.Block) error {
 	if b.Text == "" {
 		return nil
 	}
+	d.asides++
 	return d.sink.Aside(b)
 }
 

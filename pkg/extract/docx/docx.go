@@ -25,7 +25,7 @@ const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
 	head := make([]byte, len(oleMagic))
 	if n, _ := f.ReadAt(head, 0); string(head[:n]) == oleMagic {
-		return block.Errorf(block.CodeEncrypted, "the document is encrypted with a password or is in an old Office format; save it without a password as DOCX")
+		return block.Errorf(block.CodeEncrypted, "This document is encrypted with a password or has an old Office format. Save it without a password, as DOCX.")
 	}
 	a, err := archive.Open(f, size, archive.Limits{Expanded: o.MaxExpanded})
 	if err != nil {
@@ -51,7 +51,8 @@ type document struct {
 	styles styles
 	lists  lists
 
-	blocks   int                // given to the sink
+	blocks   int                // of the body, given to the sink
+	asides   int                // given to the sink
 	notes    map[noteKey]int    // number of each note that the text refers to
 	numbered map[block.Kind]int // last number given
 	nested   int                // documents within the document (altChunk)
@@ -88,6 +89,9 @@ func (d *document) parse() error {
 	if err := d.apart(); err != nil {
 		return err
 	}
+	if d.blocks == 0 && d.asides == 0 {
+		return block.Errorf(block.CodeNoText, "This document has no text.")
+	}
 	return d.sink.PageDone(1, 1)
 }
 
@@ -104,10 +108,10 @@ func (d *document) findMain(root []ooxml.Relationship) error {
 		d.main = "word/document.xml"
 	}
 	if !d.pkg.Has(d.main) {
-		return block.Errorf(block.CodeCorrupt, "the file is an Office document without its main part")
+		return block.Errorf(block.CodeCorrupt, "This document is damaged: it has no main part.")
 	}
 	if t := d.pkg.ContentType(d.main); strings.Contains(t, "spreadsheetml") || strings.Contains(t, "presentationml") {
-		return block.Errorf(block.CodeUnsupported, "the file is an Office document but no text document (%s)", t)
+		return block.Errorf(block.CodeUnsupported, "This is an Office document, but not a text document (%s).", t)
 	}
 	return nil
 }
@@ -139,7 +143,7 @@ func (d *document) tolerate(err error, what string) error {
 	case err == nil || errors.Is(err, archive.ErrNoPart):
 		return nil
 	case errors.As(err, &e) && e.Code == block.CodeCorrupt:
-		return d.sink.Warn(block.TextIncomplete + "the document's " + what + " can't be read: " + e.Message)
+		return d.sink.Warn(block.TextIncomplete + "the document's " + what + " can't be read. " + e.Message)
 	}
 	return err
 }
@@ -149,7 +153,7 @@ func (d *document) tolerate(err error, what string) error {
 func (d *document) body() error {
 	err := d.pkg.Read(d.ctx, d.main, func(x *ooxml.Reader, root ooxml.Token) error {
 		if root.Name != "w:document" {
-			return block.Errorf(block.CodeCorrupt, "the document's main part is no text document (it begins with %s)", root.Name)
+			return block.Errorf(block.CodeCorrupt, "This document is damaged: its main part is no text document (it begins with %s).", root.Name)
 		}
 		return x.Children(func(t ooxml.Token) error {
 			if t.Name != "w:body" {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -62,6 +63,9 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 			return err
 		}
 	}
+	if w.emitted == 0 {
+		return block.Errorf(block.CodeNoText, "This page has no text.")
+	}
 	if err := sink.Meta(w.meta.metadata()); err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func Fragment(ctx context.Context, raw []byte, emit func(block.Block) error) err
 	w := newWalker(ctx, enc.Reader(bytes.NewReader(raw)), emit)
 	err := w.walk()
 	if errors.Is(err, html.ErrBufferExceeded) {
-		return block.Errorf(block.CodeTooLarge, "the page holds a single text or tag of more than %d MiB", maxToken>>20)
+		return block.Errorf(block.CodeTooLarge, "This page was refused: it holds a single text or tag of more than %d MiB.", maxToken>>20)
 	}
 	return err
 }
@@ -85,11 +89,11 @@ func (w *walker) tooLong(sink block.Sink) error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	e := block.Errorf(block.CodeTooLarge, "the page holds a single text, tag or script of more than %d MiB", maxToken>>20)
+	e := block.Errorf(block.CodeTooLarge, "This page was refused: it holds a single text, tag or script of more than %d MiB.", maxToken>>20)
 	if w.emitted == 0 {
 		return e
 	}
-	return sink.Warn(block.TextIncomplete + e.Message + "; what comes after it was not read")
+	return sink.Warn(block.TextIncomplete + fmt.Sprintf("the page holds a single text, tag or script of more than %d MiB; what comes after it was not read", maxToken>>20))
 }
 
 // counter counts what is read of a file.

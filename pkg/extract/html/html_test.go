@@ -52,7 +52,6 @@ func TestBlocks(t *testing.T) {
 		},
 		"tables that don't end, cells without one": {"<td>loose</td><table><tr><td>a<td>b", "paragraph: loose\ntable: [a|b]\n"},
 		"text between cells":                       {"<table>odd<tr><td>a<td>b</tr>text</table>end", "paragraph: odd\nparagraph: text\ntable: [a|b]\nparagraph: end\n"},
-		"nothing":                                  {" \n\t<html><body><p> </p><table><tr><td></table>", ""},
 		"control characters":                       {"<p>a&#0;b&#x7;c\x01d\ufeffe&shy;f", "paragraph: a\ufffdbcdef\n"},
 		"images have their text":                   {`<p>see<img src=x alt="the  plan">here<img alt="">`, "paragraph: see the plan here\n"},
 	} {
@@ -67,15 +66,24 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+func TestNoText(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{" \n\t<html><title>x</title><body><p> </p><table><tr><td></table>", "<script>text</script>", "<img src=x>", ""} {
+		if _, err := blocktest.Try(t, Parse, []byte(page), block.Options{}); blocktest.Code(err) != block.CodeNoText {
+			t.Errorf("%q: %v", page, err)
+		}
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	m := blocktest.Parse(t, Parse, []byte(`<html lang="pt-BR"><head><title> Manual
+	m := blocktest.Parse(t, Parse, []byte(`<p>x<html lang="pt-BR"><head><title> Manual
  de  Operação </title><title>other</title><meta name=Author content="Ana Lima"><meta property="og:title" content="og">`+
 		`<meta property="article:published_time" content="2026-03-04T05:06:07Z"><meta name="last-modified" content="2026-04-05"><meta http-equiv="content-language" content="en">`), block.Options{}).Meta
 	if m.Title != "Manual de Operação" || m.Author != "Ana Lima" || m.Language != "pt-BR" || m.Created == nil || m.Created.Day() != 4 || m.Modified == nil || m.Modified.Day() != 5 {
 		t.Errorf("%+v", m)
 	}
-	m = blocktest.Parse(t, Parse, []byte(`<meta property="og:title" content="og"><meta http-equiv="content-language" content="es, en">`), block.Options{}).Meta
+	m = blocktest.Parse(t, Parse, []byte(`<meta property="og:title" content="og"><meta http-equiv="content-language" content="es, en">x`), block.Options{}).Meta
 	if m.Title != "og" || m.Language != "es" {
 		t.Errorf("%+v", m)
 	}

@@ -57,7 +57,7 @@ func Open(ctx context.Context, a *archive.Archive) (*Package, error) {
 		return nil
 	})
 	if errors.Is(err, archive.ErrNoPart) {
-		return nil, block.Errorf(block.CodeCorrupt, "the file is a zip archive without the list of contents of an Office document")
+		return nil, block.Errorf(block.CodeCorrupt, "This file is no Office document: it is a zip archive without a list of contents ([Content_Types].xml).")
 	}
 	return p, err
 }

@@ -158,14 +158,14 @@ func (r *Reader) fault(err error) error {
 		return io.EOF
 	}
 	if errors.Is(err, io.EOF) {
-		return block.Errorf(block.CodeCorrupt, "the XML of the file is incomplete (it ends within %s)", r.open[len(r.open)-1])
+		return block.Errorf(block.CodeCorrupt, "This document is incomplete: its XML ends within %s.", r.open[len(r.open)-1])
 	}
-	return block.Errorf(block.CodeCorrupt, "the XML of the file is damaged (%v)", err)
+	return block.Errorf(block.CodeCorrupt, "This document is damaged: its XML can't be read (%v).", err)
 }
 
 func (r *Reader) start(t xml.StartElement) (Token, error) {
 	if len(r.open) >= maxDepth {
-		return Token{}, block.Errorf(block.CodeBomb, "the XML of the file is nested more than %d levels deep", maxDepth)
+		return Token{}, block.Errorf(block.CodeBomb, "This document was refused: its XML is nested more than %d levels deep.", maxDepth)
 	}
 	for _, a := range t.Attr {
 		if a.Name.Space == "xmlns" {
@@ -182,7 +182,7 @@ func (r *Reader) start(t xml.StartElement) (Token, error) {
 func (r *Reader) end(t xml.EndElement) (Token, error) {
 	name := r.name(t.Name)
 	if len(r.open) == 0 || r.open[len(r.open)-1] != name {
-		return Token{}, block.Errorf(block.CodeCorrupt, "the XML of the file is damaged (</%s> closes nothing)", name)
+		return Token{}, block.Errorf(block.CodeCorrupt, "This document is damaged: in its XML, </%s> closes nothing.", name)
 	}
 	r.open = r.open[:len(r.open)-1]
 	for len(r.undo) > 0 && r.undo[len(r.undo)-1].depth == len(r.open) {
@@ -326,7 +326,7 @@ func (g *markupGuard) Read(b []byte) (int, error) {
 		g.run += n
 	}
 	if g.run > maxMarkup {
-		err = block.Errorf(block.CodeBomb, "the XML of the file holds a single text or tag of more than %d MiB", maxMarkup>>20)
+		err = block.Errorf(block.CodeBomb, "This document was refused: its XML holds a single text or tag of more than %d MiB.", maxMarkup>>20)
 		n = 0
 	}
 	if err != nil && err != io.EOF && g.err == nil {

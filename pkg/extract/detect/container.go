@@ -1,0 +1,162 @@
+package detect
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/docsvc/docsvc/pkg/extract/archive"
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/ooxml"
+)
+
+// maxListing bounds what is unpacked of a zip archive to tell what it is.
+const maxListing = 4 << 20
+
+// zipped tells what a zip archive is.
+func zipped(r io.ReaderAt, size int64, h hints) (Format, error) {
+	a, err := archive.Open(r, size, archive.Limits{Part: maxListing, Expanded: maxListing})
+	if err != nil {
+		if f, ok := h.format(); ok && f.Name != DOCX {
+			return Format{}, h.refuse(kind{"a zip archive, and a damaged one", ""})
+		}
+		return Format{}, err
+	}
+	if a.Has("[Content_Types].xml") {
+		return office(a, h)
+	}
+	if a.Has("mimetype") {
+		switch t := firstLine(a, "mimetype"); {
+		case strings.HasPrefix(t, "application/vnd.oasis.opendocument.text"):
+			return Format{}, h.refuse(kind{"an OpenDocument text (ODT)", "Save it as DOCX or PDF."})
+		case strings.HasPrefix(t, "application/vnd.oasis.opendocument"):
+			return Format{}, h.refuse(kind{"an OpenDocument file (" + t + ")", "Save it as PDF."})
+		case t == "application/epub+zip":
+			return Format{}, h.refuse(kind{"an e-book (EPUB)", "Convert it to PDF or HTML."})
+		}
+	}
+	if a.Has("META-INF/MANIFEST.MF") {
+		return Format{}, h.refuse(kind{"a Java archive", ""})
+	}
+	return Format{}, h.refuse(kind{"a zip archive", "Unpack it and send the documents in it."})
+}
+
+// office tells text documents from other Office Open XML.
+func office(a *archive.Archive, h hints) (Format, error) {
+	pkg, err := ooxml.Open(context.Background(), a) // a few megabytes at most
+	if err != nil {
+		return Format{}, err
+	}
+	for _, main := range []string{
+		"wordprocessingml.document.main", "wordprocessingml.template.main", "ms-word.document.macroenabled", "ms-word.template.macroenabled",
+	} {
+		if pkg.HasType(main) {
+			return formatNamed(DOCX), nil
+		}
+	}
+	switch {
+	case pkg.HasType("spreadsheetml.sheet.main"), pkg.HasType("ms-excel"), pkg.HasType("spreadsheetml.template.main"):
+		return Format{}, h.refuse(kind{"an Excel workbook", "Save it as PDF."})
+	case pkg.HasType("presentationml"), pkg.HasType("ms-powerpoint"):
+		return Format{}, h.refuse(kind{"a PowerPoint presentation", "Save it as PDF."})
+	case a.Has("word/document.xml"): // content types that are wrong, in a document that is none the less one
+		return formatNamed(DOCX), nil
+	}
+	return Format{}, h.refuse(kind{"an Office file, but not a text document", "Save it as PDF."})
+}
+
+func firstLine(a *archive.Archive, part string) string {
+	rc, err := a.Part(part)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = rc.Close() }()
+	b := make([]byte, 200)
+	n, _ := io.ReadFull(rc, b)
+	line, _, _ := strings.Cut(string(b[:n]), "\n")
+	return strings.TrimSpace(line)
+}
+
+// oleMagic begins the container of Office before 2007, which also wraps
+// encrypted documents of today.
+const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+// ole tells what such a container is, by the names in its directory.
+func ole(r io.ReaderAt, size int64, h hints) *block.Error {
+	names := map[string]bool{}
+	for _, n := range oleNames(r, size) {
+		names[n] = true
+	}
+	switch {
+	case names["EncryptedPackage"]:
+		return block.Errorf(block.CodeEncrypted, "This document is encrypted with a password. Save it without one and upload it again.")
+	case names["WordDocument"]:
+		return h.refuse(kind{"a Word 97-2003 document (DOC)", "Save it as DOCX or PDF."})
+	case names["Workbook"], names["Book"]:
+		return h.refuse(kind{"an Excel 97-2003 workbook (XLS)", "Save it as PDF."})
+	case names["PowerPoint Document"]:
+		return h.refuse(kind{"a PowerPoint 97-2003 presentation (PPT)", "Save it as PDF."})
+	case names["__properties_version1.0"]:
+		return h.refuse(kind{"an Outlook message (MSG)", "Save it as HTML or text."})
+	}
+	return h.refuse(kind{"an old Office file (OLE container)", "Save it as DOCX or PDF."})
+}
+
+// oleNames reads the names of a compound file's directory ([MS-CFB] 2.6), as
+// far as they can be read; at most maxSectors sectors of it.
+func oleNames(r io.ReaderAt, size int64) []string {
+	const maxSectors = 256
+	header := make([]byte, 512)
+	if _, err := r.ReadAt(header, 0); err != nil {
+		return nil
+	}
+	shift := binary.LittleEndian.Uint16(header[0x1e:])
+	if shift != 9 && shift != 12 {
+		return nil
+	}
+	sector := int64(1) << shift
+	at := func(n uint32) int64 { return (int64(n) + 1) * sector }
+	var names []string
+	buf := make([]byte, sector)
+	next := binary.LittleEndian.Uint32(header[0x30:])
+	for range maxSectors {
+		if next >= 0xfffffffa || at(next)+sector > size+sector { // a last sector may be cut short
+			break
+		}
+		n, err := r.ReadAt(buf, at(next))
+		if err != nil && err != io.EOF {
+			break
+		}
+		for e := 0; e+128 <= n; e += 128 {
+			names = append(names, oleName(buf[e:e+128]))
+		}
+		// The file allocation table: its first 109 sectors are listed in the header.
+		perSector := uint32(sector / 4)
+		if next/perSector >= 109 {
+			break
+		}
+		fat := binary.LittleEndian.Uint32(header[0x4c+4*(next/perSector):])
+		entry := make([]byte, 4)
+		if _, err := r.ReadAt(entry, at(fat)+4*int64(next%perSector)); err != nil {
+			break
+		}
+		next = binary.LittleEndian.Uint32(entry)
+	}
+	return names
+}
+
+// oleName is the name of a directory entry: UTF-16, its length in bytes with
+// the final zero at offset 64.
+func oleName(entry []byte) string {
+	n := int(binary.LittleEndian.Uint16(entry[64:]))
+	if n < 2 || n > 64 {
+		return ""
+	}
+	u := make([]uint16, 0, 32)
+	for i := 0; i+1 < n-1; i += 2 {
+		u = append(u, binary.LittleEndian.Uint16(entry[i:]))
+	}
+	return string(utf16.Decode(u))
+}
