@@ -18,7 +18,8 @@ import (
 // peer is a Python process that uses RQ on a test's Redis; see
 // testdata/peer.py.
 type peer struct {
-	t      *testing.T
+	owner  *testing.T // at whose end it is stopped
+	t      *testing.T // who uses it now
 	stdin  io.WriteCloser
 	lines  chan []byte
 	stderr *bytes.Buffer
@@ -32,7 +33,7 @@ func startPeer(t *testing.T, server *redistest.Server) *peer {
 	cmd := exec.Command(redistest.Python(t), "testdata/peer.py", server.URL)
 	// Nothing from outside may point RQ at another Redis.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PYTHONPATH=testdata", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1", "TZ=UTC"}
-	p := &peer{t: t, lines: make(chan []byte), stderr: &bytes.Buffer{}}
+	p := &peer{owner: t, t: t, lines: make(chan []byte), stderr: &bytes.Buffer{}}
 	cmd.Stderr = p.stderr
 	var err error
 	if p.stdin, err = cmd.StdinPipe(); err != nil {
@@ -59,14 +60,20 @@ func startPeer(t *testing.T, server *redistest.Server) *peer {
 	}()
 	t.Cleanup(func() {
 		_ = p.stdin.Close()
+		go func() {
+			for range p.lines { // answers nobody waited for
+			}
+		}()
 		// A job that a failed test left at the gate ends with its connection.
-		server.Kill()
-		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		for range p.lines { // answers nobody waited for
+		for _, force := range []func(){server.Kill, func() { _ = cmd.Process.Kill() }} {
+			select {
+			case <-read:
+			case <-time.After(5 * time.Second):
+				force()
+			}
 		}
 		<-read
 		_ = cmd.Wait()
-		kill.Stop()
 	})
 	return p
 }

@@ -1,16 +1,31 @@
 package rq_test
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/docsvc/docsvc/pkg/rq"
+)
 
 func of(n int) *int { return &n }
 
+// rolesAllowed says which sides can take part in a scenario.
+type rolesAllowed int
+
+const (
+	either rolesAllowed = iota
+	pythonProduces
+	pythonWorks
+)
+
+type scenario struct {
+	name  string
+	roles rolesAllowed
+	steps func(*interop)
+}
+
 // scenarios are steps with a dump after each.
-var scenarios = []struct {
-	name        string
-	pythonWorks bool // the worker is always Python's
-	steps       func(*interop)
-}{
-	{"success", false, func(r *interop) {
+var scenarios = []scenario{
+	{"success", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Args: []any{1, "a", nil, 1.5, []any{true}}, Kwargs: map[string]any{"b": "é", "c": map[string]any{"d": 2}}})
 		r.dump("queued")
 		r.begin(false)
@@ -18,14 +33,14 @@ var scenarios = []struct {
 		r.end(map[string]any{"text": "done", "n": 3}, "")
 		r.dump("finished")
 	}},
-	{"success in JSON", false, func(r *interop) {
+	{"success in JSON", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Args: []any{1, "é"}, Kwargs: map[string]any{"b": []any{}}, Meta: map[string]any{"k": []any{1, "v"}}, JSON: true})
 		r.dump("queued")
 		r.begin(true)
 		r.end([]any{1, "é", nil}, "")
 		r.dump("finished")
 	}},
-	{"every option", false, func(r *interop) {
+	{"every option", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Description: "what it is", Meta: map[string]any{"k": "v"}, ResultTTL: of(77), FailureTTL: of(88),
 			TTL: of(99), Timeout: 20, Retry: []int{60, 120}, AtFront: true})
 		r.dump("queued")
@@ -34,7 +49,7 @@ var scenarios = []struct {
 		r.end(nil, "")
 		r.dump("finished")
 	}},
-	{"kept for ever", false, func(r *interop) {
+	{"kept for ever", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", ResultTTL: of(-1), Timeout: -1})
 		r.dump("queued")
 		r.begin(false)
@@ -42,13 +57,13 @@ var scenarios = []struct {
 		r.end("x", "")
 		r.dump("finished")
 	}},
-	{"not kept", false, func(r *interop) {
+	{"not kept", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", ResultTTL: of(0)})
 		r.begin(false)
 		r.end("x", "")
 		r.dump("finished")
 	}},
-	{"failure and requeue", false, func(r *interop) {
+	{"failure and requeue", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "j2", Func: "tasks.gate"})
 		r.dump("queued")
@@ -62,7 +77,7 @@ var scenarios = []struct {
 		r.end("x", "")
 		r.dump("finished")
 	}},
-	{"failures kept for ever or a while", false, func(r *interop) {
+	{"failures kept for ever or a while", either, func(r *interop) {
 		for i, n := range []*int{of(-1), of(66), of(0)} {
 			r.enqueue(enqueueing{ID: fmt.Sprintf("j%d", i), Func: "tasks.gate", FailureTTL: n})
 			r.begin(false)
@@ -70,7 +85,7 @@ var scenarios = []struct {
 			r.dump(fmt.Sprint("failed with ttl ", *n))
 		}
 	}},
-	{"retry with intervals", false, func(r *interop) {
+	{"retry with intervals", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{60, 120}})
 		r.dump("queued")
 		r.begin(false)
@@ -87,14 +102,14 @@ var scenarios = []struct {
 		r.end(nil, "thrice")
 		r.dump("failed")
 	}},
-	{"retry at once", false, func(r *interop) {
+	{"retry at once", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{0}})
 		r.enqueue(enqueueing{ID: "j2", Func: "tasks.gate"})
 		r.begin(false)
 		r.end(nil, "once")
 		r.dump("queued again")
 	}},
-	{"scheduled", false, func(r *interop) {
+	{"scheduled", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", In: 3600, TTL: of(9000)})
 		r.dump("scheduled")
 		r.due()
@@ -103,7 +118,7 @@ var scenarios = []struct {
 		r.end("x", "")
 		r.dump("finished")
 	}},
-	{"canceled", false, func(r *interop) {
+	{"canceled", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "j2", Func: "tasks.gate", In: 3600})
 		r.enqueue(enqueueing{ID: "j3", Func: "tasks.gate"})
@@ -112,18 +127,63 @@ var scenarios = []struct {
 		r.cancel("j2")
 		r.dump("a scheduled job canceled")
 	}},
-	{"abandoned", true, func(r *interop) {
+	{"abandoned", pythonWorks, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
 		r.begin(false)
 		r.abandon()
 		r.dump("failed")
 		r.end("late", "")
 	}},
-	{"abandoned with retries", true, func(r *interop) {
+	{"abandoned with retries", pythonWorks, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{60}})
 		r.begin(false)
 		r.abandon()
 		r.dump("waits for its retry")
 		r.end("late", "")
+	}},
+	{"requeue after retries", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{0}})
+		for range 2 {
+			r.begin(false)
+			r.end(nil, "broken")
+		}
+		r.dump("failed")
+		r.client = rq.New(r.rdb, rq.Options{Queues: map[string]rq.QueueDefaults{interopQueue: {Retry: &rq.Retry{Max: 4}}}})
+		r.requeue("j1", false)
+		r.dump("requeued after its retries")
+	}},
+	{"more intervals than retries", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retries: 1, Retry: []int{30, 90}})
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("waits")
+	}},
+	{"more retries than intervals", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retries: 3, Retry: []int{30, 90}})
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("waits")
+		r.due()
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("waits again")
+	}},
+	{"dependency", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: "parent"})
+		r.dump("deferred")
+		r.begin(false)
+		r.end(1, "")
+		r.dump("parent finished")
+		r.begin(false)
+		r.end(2, "")
+		r.dump("child finished")
+	}},
+	{"dependency that fails", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: "parent"})
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("parent failed")
 	}},
 }

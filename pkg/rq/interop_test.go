@@ -1,9 +1,11 @@
 package rq_test
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
+	"flag"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -18,15 +20,17 @@ import (
 // The interop tests run the same steps with Python's RQ 2.12 and with this
 // package in either role and compare the whole keyspace after each step.
 
-// intended are the differences that are wanted. Each must occur in some run,
-// or the table is out of date.
+// intended are the differences that are wanted. Each must occur in some
+// scenario, or the table is out of date.
 var intended = []struct {
-	path   *regexp.Regexp // matches the beginning of a line of diff
+	line   *regexp.Regexp // "step: path: what differs"
 	reason string
 }{
-	{regexp.MustCompile(`^rq:worker:worker-1/(hostname|pid|ip_address|version|python_version|total_working_time):`),
+	{regexp.MustCompile(`: rq:worker:worker-1/(hostname|pid|ip_address|version|python_version|total_working_time):`),
 		"they describe the process"},
-	{regexp.MustCompile(`^rq:results:\S+/\d/exc_string:`),
+	{regexp.MustCompile(`^requeued after its retries: rq:job:j1/retries_left:`),
+		"docsvc gives a requeued job its retries again"},
+	{regexp.MustCompile(`: rq:results:\S+/\d/exc_string:`),
 		"a Python traceback; docsvc writes the handler's sentence"},
 }
 
@@ -43,7 +47,7 @@ type interop struct {
 	rdb              *redis.Client
 	client           *rq.Client
 	peer             *peer
-	second           func() *peer // another Python process, for while the first one works
+	lane             *lane
 	producer, worker side
 	start            time.Time
 	dumps            []keyspace
@@ -70,6 +74,7 @@ func (r *interop) must(err error) {
 // enqueueing is what a producer asks for, in either language.
 type enqueueing struct {
 	ID          string
+	DependsOn   string // for Python only
 	Func        string
 	Args        []any
 	Kwargs      map[string]any
@@ -79,7 +84,8 @@ type enqueueing struct {
 	FailureTTL  *int
 	TTL         *int
 	Timeout     int
-	Retry       []int // intervals, one per retry
+	Retry       []int // intervals
+	Retries     int   // how many, if not one per interval
 	AtFront     bool
 	In          int // seconds
 	JSON        bool
@@ -92,6 +98,7 @@ func (e enqueueing) request() request {
 			q[name] = v
 		}
 	}
+	set("depends_on", e.DependsOn, e.DependsOn != "")
 	set("args", e.Args, e.Args != nil)
 	set("kwargs", e.Kwargs, e.Kwargs != nil)
 	set("description", e.Description, e.Description != "")
@@ -100,7 +107,7 @@ func (e enqueueing) request() request {
 	set("failure_ttl", e.FailureTTL, e.FailureTTL != nil)
 	set("ttl", e.TTL, e.TTL != nil)
 	set("timeout", e.Timeout, e.Timeout != 0)
-	set("retry", map[string]any{"max": len(e.Retry), "intervals": e.Retry}, e.Retry != nil)
+	set("retry", map[string]any{"max": cmp.Or(e.Retries, len(e.Retry)), "intervals": e.Retry}, e.Retry != nil)
 	set("at_front", true, e.AtFront)
 	set("in", e.In, e.In != 0)
 	set("serializer", "json", e.JSON)
@@ -114,7 +121,7 @@ func (e enqueueing) spec() rq.Spec {
 		Timeout: time.Duration(e.Timeout) * time.Second, AtFront: e.AtFront,
 	}
 	if e.Retry != nil {
-		s.Retry = &rq.Retry{Max: len(e.Retry)}
+		s.Retry = &rq.Retry{Max: cmp.Or(e.Retries, len(e.Retry))}
 		for _, n := range e.Retry {
 			s.Retry.Intervals = append(s.Retry.Intervals, time.Duration(n)*time.Second)
 		}
@@ -155,11 +162,7 @@ func (r *interop) begin(json bool) {
 			q["serializer"] = "json"
 		}
 		r.peer.send(q)
-		// The job waits at the gate.
-		waitFor(r.t, func() bool {
-			text, err := r.rdb.Info(context.Background(), "clients").Result()
-			return err == nil && strings.Contains(text, "blocked_clients:1\r")
-		})
+		r.must(r.rdb.BLPop(r.t.Context(), 30*time.Second, "at-gate").Err())
 		return
 	}
 	r.must(r.client.RegisterWorkers(r.t.Context(), []rq.WorkerBirth{
@@ -259,59 +262,133 @@ func (r *interop) requeue(id string, atFront bool) {
 	r.must(err)
 }
 
-func TestInteropKeyspace(t *testing.T) {
+// lane is a Redis and Python processes on it, which tests use in turn: to
+// start Python costs more than most tests.
+type lane struct {
+	server *redistest.Server
+	rdb    *redis.Client
+	peer   *peer
+	spare  *peer // for while the first one works; nil until asked for
+}
+
+func openLane(t *testing.T) *lane {
+	server := redistest.Start(t, redistest.RedisServer)
+	return &lane{server: server, rdb: server.Client(t), peer: startPeer(t, server)}
+}
+
+// fresh empties the lane's Redis and begins a run on it.
+func (l *lane) fresh(t *testing.T, producer, worker side) *interop {
+	t.Helper()
+	if err := l.rdb.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	l.peer.t = t
+	return &interop{
+		t: t, lane: l, rdb: l.rdb, peer: l.peer, client: rq.New(l.rdb, rq.Options{Lease: time.Second}),
+		producer: producer, worker: worker, start: time.Now(),
+	}
+}
+
+// second returns another Python process, for while the first one works.
+func (r *interop) second() *peer {
+	r.t.Helper()
+	if r.lane.spare == nil {
+		r.lane.spare = startPeer(r.lane.peer.owner, r.lane.server)
+	}
+	r.lane.spare.t = r.t
+	return r.lane.spare
+}
+
+func TestInterop(t *testing.T) {
 	t.Parallel()
-	seen := make([]bool, len(intended))
-	t.Run("scenarios", func(t *testing.T) {
-		for _, s := range scenarios {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				server := redistest.Start(t, redistest.RedisServer)
-				rdb := server.Client(t)
-				p := startPeer(t, server)
-				second := sync.OnceValue(func() *peer { return startPeer(t, server) })
-				var want *interop
-				for _, roles := range [][2]side{{python, python}, {python, docsvc}, {docsvc, python}, {docsvc, docsvc}} {
-					if s.pythonWorks && roles[1] != python {
-						continue
-					}
-					if err := rdb.FlushAll(t.Context()).Err(); err != nil {
-						t.Fatal(err)
-					}
-					r := &interop{t: t, rdb: rdb, client: rq.New(rdb, rq.Options{Lease: time.Second}), peer: p, second: second, producer: roles[0], worker: roles[1], start: time.Now()}
-					s.steps(r)
-					if want == nil {
-						want = r
-						continue
-					}
-					for i := range want.dumps {
-						for _, line := range unintended(diff(want.dumps[i], r.dumps[i]), seen) {
-							t.Errorf("%s -> %s, %s: %s", r.producer, r.worker, r.labels[i], line)
-						}
-					}
+	redistest.Python(t)
+	lanes := make(chan *lane, min(4, runtime.GOMAXPROCS(0)))
+	for range cap(lanes) {
+		lanes <- openLane(t)
+	}
+	onLane := func(f func(*testing.T, *lane)) func(*testing.T) {
+		return func(sub *testing.T) {
+			sub.Parallel()
+			l := <-lanes
+			defer func() {
+				if sub.Failed() {
+					l = openLane(t) // the old one's Python may still be at work
 				}
-			})
+				lanes <- l
+			}()
+			f(sub, l)
+		}
+	}
+	var met differences
+	t.Run("all", func(t *testing.T) {
+		for _, s := range scenarios {
+			t.Run(s.name, onLane(func(t *testing.T, l *lane) { compareSides(t, l, s, &met) }))
+		}
+		for _, e := range exchanges {
+			t.Run(e.name, onLane(func(t *testing.T, l *lane) { e.run(t, l.fresh(t, docsvc, docsvc)) }))
 		}
 	})
-	for i, ok := range seen {
-		if !ok && !t.Failed() && !t.Skipped() {
-			t.Logf("never seen: %s", intended[i].path)
+	// With -run only some of the scenarios may have been asked for.
+	if whole := flag.Lookup("test.run").Value.String(); !t.Failed() && !strings.Contains(whole, "/") {
+		for _, line := range met.missing() {
+			t.Errorf("%s: this difference does not occur any more; take it out of the table", line)
 		}
 	}
 }
 
-// unintended drops the lines that the table allows.
-func unintended(lines []string, seen []bool) []string {
+// compareSides runs a scenario in every mix of roles and compares with Python
+// alone.
+func compareSides(t *testing.T, l *lane, s scenario, met *differences) {
+	var want *interop
+	for _, roles := range [][2]side{{python, python}, {python, docsvc}, {docsvc, python}, {docsvc, docsvc}} {
+		if s.roles == pythonProduces && roles[0] != python || s.roles == pythonWorks && roles[1] != python {
+			continue
+		}
+		r := l.fresh(t, roles[0], roles[1])
+		s.steps(r)
+		if want == nil {
+			want = r
+			continue
+		}
+		for i := range want.dumps {
+			for _, line := range met.unintended(r.labels[i], diff(want.dumps[i], r.dumps[i])) {
+				t.Errorf("%s -> %s, %s", r.producer, r.worker, line)
+			}
+		}
+	}
+}
+
+// differences collects which rows of the intended table occurred.
+type differences struct {
+	mu       sync.Mutex
+	occurred [16]bool
+}
+
+// unintended drops the lines that the table allows after a step.
+func (d *differences) unintended(step string, lines []string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var out []string
 next:
 	for _, line := range lines {
-		for i, d := range intended {
-			if d.path.MatchString(line) {
-				seen[i] = true
+		line = step + ": " + line
+		for i, row := range intended {
+			if row.line.MatchString(line) {
+				d.occurred[i] = true
 				continue next
 			}
 		}
 		out = append(out, line)
+	}
+	return out
+}
+
+func (d *differences) missing() []string {
+	var out []string
+	for i, row := range intended {
+		if !d.occurred[i] {
+			out = append(out, row.line.String())
+		}
 	}
 	return out
 }

@@ -10,21 +10,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docsvc/docsvc/pkg/redistest"
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
 )
 
-// together starts a Redis with both sides on it.
-func together(t *testing.T) *interop {
-	t.Helper()
-	server := redistest.Start(t, redistest.RedisServer)
-	rdb := server.Client(t)
-	return &interop{
-		t: t, rdb: rdb, client: rq.New(rdb, rq.Options{Lease: time.Second}), peer: startPeer(t, server),
-		second:   func() *peer { return startPeer(t, server) },
-		producer: docsvc, worker: docsvc, start: time.Now(),
-	}
+// exchanges are what one side does and the other sees.
+var exchanges = []struct {
+	name string
+	run  func(*testing.T, *interop)
+}{
+	{"info", exchangeInfo},
+	{"Python worker", exchangeSeesPythonWorker},
+	{"values", exchangeValues},
+	{"Python's jobs", exchangeReadsPythonJobs},
+	{"many jobs", exchangeManyJobs},
+	{"cancel on Python", exchangeCancelOnPython},
+	{"cancel by Python", exchangeCancelByPython},
+	{"delete by Python", exchangeDeleteByPython},
+	{"commands", exchangeCommands},
+	{"scheduler lock", exchangeSchedulerLock},
+	{"clean up by Python", exchangePythonCleansUp},
+	{"wake Python", exchangeWakePython},
+	{"wake docsvc", exchangeWakeDocsvc},
+	{"suspended", exchangeSuspended},
+	{"unique", exchangeUnique},
 }
 
 // register starts docsvc workers on the queue.
@@ -56,11 +65,9 @@ func (r *interop) finish(outs ...rq.Outcome) {
 	}
 }
 
-// TestInteropInfo compares what rq info and Python's Worker.all show with
+// exchangeInfo compares what rq info and Python's Worker.all show with
 // QueueInfo and Workers, and looks that counting disturbs nothing.
-func TestInteropInfo(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+func exchangeInfo(t *testing.T, r *interop) {
 	for i := range 8 {
 		r.enqueue(enqueueing{ID: fmt.Sprintf("j%d", i), Func: "tasks.add", Args: []any{i}})
 	}
@@ -128,10 +135,8 @@ func ipAddress(t *testing.T, r *interop, worker string) string {
 	return v
 }
 
-// TestInteropSeesPythonWorker reads a busy Python worker.
-func TestInteropSeesPythonWorker(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+// exchangeSeesPythonWorker reads a busy Python worker.
+func exchangeSeesPythonWorker(t *testing.T, r *interop) {
 	r.worker = python
 	r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
 	r.begin(false)
@@ -162,10 +167,8 @@ func TestInteropSeesPythonWorker(t *testing.T) {
 	}
 }
 
-// TestInteropValues sends values from either side to the other and back.
-func TestInteropValues(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+// exchangeValues sends values from either side to the other and back.
+func exchangeValues(t *testing.T, r *interop) {
 	for _, c := range []struct {
 		json  bool
 		value any
@@ -214,10 +217,8 @@ func TestInteropValues(t *testing.T) {
 	}
 }
 
-// TestInteropReadsPythonJobs reads the hash of a job that Python enqueued.
-func TestInteropReadsPythonJobs(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+// exchangeReadsPythonJobs reads the hash of a job that Python enqueued.
+func exchangeReadsPythonJobs(t *testing.T, r *interop) {
 	r.producer = python
 	r.enqueue(enqueueing{ID: "j1", Func: "tasks.add", Args: []any{1, []any{"x"}}, Kwargs: map[string]any{"b": nil}, Meta: map[string]any{"m": 1},
 		Timeout: 33, ResultTTL: of(-1), FailureTTL: of(5), TTL: of(600), Retry: []int{1, 2}})
@@ -240,10 +241,8 @@ func TestInteropReadsPythonJobs(t *testing.T) {
 	}
 }
 
-// TestInteropManyJobs enqueues with docsvc in one call for Python to run.
-func TestInteropManyJobs(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+// exchangeManyJobs enqueues with docsvc in one call for Python to run.
+func exchangeManyJobs(t *testing.T, r *interop) {
 	var specs []rq.Spec
 	for i := range 20 {
 		specs = append(specs, rq.Spec{ID: fmt.Sprintf("m%d", i), Queue: interopQueue, Func: "tasks.add", Args: []any{i, 100}})
@@ -260,28 +259,8 @@ func TestInteropManyJobs(t *testing.T) {
 	}
 }
 
-// TestInteropCancelOnPython cancels a job while a Python worker runs it.
-func TestInteropCancelOnPython(t *testing.T) {
-	t.Parallel()
-	r := together(t)
-	r.worker = python
-	r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
-	r.begin(false)
-	r.cancel("j1")
-	// The work horse is killed, so nobody has to open the gate.
-	r.must(r.peer.receive(nil))
-	j, err := r.client.Job(t.Context(), "j1")
-	r.must(err)
-	t.Logf("canceled while it ran, the job ends as %s", j.Status)
-	if wip, err := r.rdb.ZCard(t.Context(), "rq:wip:"+interopQueue).Result(); err != nil || wip != 0 {
-		t.Errorf("%v: %d executions are left", err, wip)
-	}
-}
-
-// TestInteropCommands sends RQ's commands to a docsvc worker.
-func TestInteropCommands(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+// exchangeCommands sends RQ's commands to a docsvc worker.
+func exchangeCommands(t *testing.T, r *interop) {
 	r.register("w.1")
 	r.enqueue(enqueueing{ID: "j1", Func: "f"})
 	r.claim("w.1")
@@ -313,10 +292,8 @@ func TestInteropCommands(t *testing.T) {
 	}
 }
 
-// TestInteropSchedulerLock lets each side hold the lock before the other.
-func TestInteropSchedulerLock(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+// exchangeSchedulerLock lets each side hold the lock before the other.
+func exchangeSchedulerLock(t *testing.T, r *interop) {
 	queues := []string{interopQueue}
 	r.enqueue(enqueueing{ID: "j1", Func: "tasks.add", In: 3600})
 	_, _, err := r.client.MoveDue(t.Context(), queues, time.Time{})
@@ -337,11 +314,9 @@ func TestInteropSchedulerLock(t *testing.T) {
 	}
 }
 
-// TestInteropPythonCleansUp lets Python's cleaner find a docsvc execution
+// exchangePythonCleansUp lets Python's cleaner find a docsvc execution
 // whose score has passed; the late finish is refused.
-func TestInteropPythonCleansUp(t *testing.T) {
-	t.Parallel()
-	r := together(t)
+func exchangePythonCleansUp(t *testing.T, r *interop) {
 	r.register("w.1")
 	r.enqueue(enqueueing{ID: "j1", Func: "f"})
 	got := r.claim("w.1")[0]

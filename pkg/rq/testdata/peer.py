@@ -18,6 +18,7 @@ from rq.command import send_kill_horse_command, send_shutdown_command, send_stop
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.scheduler import RQScheduler
+from rq.suspension import resume, suspend
 
 URL = sys.argv[1]
 connection = redis.Redis.from_url(URL)
@@ -34,6 +35,10 @@ def queue(r):
 
 def enqueue(r):
     options = {k: r[k] for k in ('description', 'meta', 'result_ttl', 'failure_ttl', 'ttl', 'at_front') if k in r}
+    if 'unique' in r:
+        options['unique'] = r['unique']
+    if 'depends_on' in r:
+        options['depends_on'] = r['depends_on']
     if 'id' in r:
         options['job_id'] = r['id']
     if 'timeout' in r:
@@ -52,10 +57,26 @@ def enqueue_many(r):
     return [j.id for j in q.enqueue_many([Queue.prepare_data(r['func'], args=(n,), job_id=i) for n, i in enumerate(r['ids'])])]
 
 
+class Prompt:
+    """Leaves without the second that RQ gives its subscription to end."""
+
+    def unsubscribe(self):
+        self.pubsub.unsubscribe()
+        self.pubsub_thread.stop()
+
+
+class PromptWorker(Prompt, Worker):
+    pass
+
+
+class PromptSimpleWorker(Prompt, SimpleWorker):
+    pass
+
+
 def work(r):
-    cls = SimpleWorker if r.get('simple') else Worker
+    cls = PromptSimpleWorker if r.get('simple') else PromptWorker
     worker = cls(r['queues'], name=r['name'], connection=connection, serializer=r.get('serializer'))
-    worker.work(burst=True, max_jobs=r.get('max_jobs'), logging_level='CRITICAL')
+    worker.work(burst=r.get('burst', True), max_jobs=r.get('max_jobs'), logging_level='CRITICAL')
     return {'successful': worker.successful_job_count, 'failed': worker.failed_job_count}
 
 
@@ -141,6 +162,8 @@ OPS = {
     'info': info,
     'workers': workers,
     'clean': clean,
+    'suspend': lambda r: suspend(connection),
+    'resume': lambda r: resume(connection),
     'stop_job': lambda r: send_stop_job_command(connection, r['id']),
     'shutdown': lambda r: send_shutdown_command(connection, r['worker']),
     'kill_horse': lambda r: send_kill_horse_command(connection, r['worker']),

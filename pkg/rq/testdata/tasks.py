@@ -19,7 +19,9 @@ def fail(text):
 
 def gate(*args, **kwargs):
     """Waits for the test to say how to end: {"return": value} or {"raise": text}."""
-    _, message = get_current_job().connection.blpop('gate')
+    connection = get_current_job().connection
+    connection.rpush('at-gate', get_current_job().id)
+    _, message = connection.blpop('gate')
     outcome = json.loads(message)
     if 'raise' in outcome:
         raise ValueError(outcome['raise'])
