@@ -210,7 +210,7 @@ func (a *api) status(ctx context.Context, in *statusInput) (*statusOutput, error
 		if err == nil {
 			return &statusOutput{Body: s}, nil
 		}
-		if !drained || !(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		if !drained {
 			return nil, err
 		}
 	}

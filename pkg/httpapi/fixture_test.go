@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -25,7 +26,14 @@ import (
 	"github.com/docsvc/docsvc/pkg/s3test"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	redis.SetLogger(silent{}) // outages are what these tests are about
+	goleak.VerifyTestMain(m)
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 // fixture is the API on a Redis and an S3 server of its own.
 type fixture struct {
@@ -57,9 +65,15 @@ func online(t *testing.T, r *redistest.Server, change func(*Config)) *fixture {
 	return wire(t, redisClient(t, r.Addr), s3test.Start(t), change, nil)
 }
 
+// onlineWith is online with other settings of the document service.
+func onlineWith(t *testing.T, r *redistest.Server, change func(*Config), docs func(*document.Config)) *fixture {
+	t.Helper()
+	return wire(t, redisClient(t, r.Addr), s3test.Start(t), change, docs)
+}
+
 // redisClient gives up sooner than a production client, so that an outage
 // is answered while a test waits.
-func redisClient(t *testing.T, addr string) *redis.Client {
+func redisClient(t testing.TB, addr string) *redis.Client {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true, MaxRetries: 1,
 		DialTimeout: time.Second, ReadTimeout: 3 * time.Second, MinRetryBackoff: time.Millisecond, DialerRetries: 1})
@@ -67,7 +81,7 @@ func redisClient(t *testing.T, addr string) *redis.Client {
 	return c
 }
 
-func wire(t *testing.T, rdb *redis.Client, s3 *s3test.Server, change func(*Config), docs func(*document.Config)) *fixture {
+func wire(t testing.TB, rdb *redis.Client, s3 *s3test.Server, change func(*Config), docs func(*document.Config)) *fixture {
 	t.Helper()
 	store, err := objstore.Open(objstore.Config{Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket, PathStyle: true, Attempts: 2,
 		Credentials: credentials.NewStaticV4(s3.AccessKey, s3.SecretKey, ""), Transport: s3.Transport(t)})
@@ -86,6 +100,11 @@ func wire(t *testing.T, rdb *redis.Client, s3 *s3test.Server, change func(*Confi
 	if docs != nil {
 		docs(&dc)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the server logged:\n%s", lines)
+		}
+	})
 	f := &fixture{S3: s3, Queue: queue, Store: store, Log: lines, Docs: document.New(dc)}
 	queues := []string{"document_processing", "cleanup_tasks"}
 	c := Config{
@@ -132,7 +151,7 @@ type reply struct {
 
 // do sends a request. A body that begins with { or [ is declared as JSON
 // unless header says otherwise; headers are pairs.
-func (f *fixture) do(t *testing.T, method, path, body string, headers ...string) reply {
+func (f *fixture) do(t testing.TB, method, path, body string, headers ...string) reply {
 	t.Helper()
 	var r io.Reader
 	if body != "" {
@@ -158,7 +177,7 @@ func (f *fixture) do(t *testing.T, method, path, body string, headers ...string)
 	return send(t, req)
 }
 
-func send(t *testing.T, req *http.Request) reply {
+func send(t testing.TB, req *http.Request) reply {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

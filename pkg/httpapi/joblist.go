@@ -4,29 +4,36 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/docsvc/docsvc/pkg/rq"
 )
 
 // JobPage turns a page of rq.Client.List into what GET /queue/jobs answers.
 // It reads the errors of jobs that failed.
 func JobPage(ctx context.Context, q *rq.Client, jobs []*rq.Job, next string) (*JobList, error) {
-	page := &JobList{Jobs: make([]JobSummary, 0, len(jobs)), NextCursor: optional(next)}
-	for _, j := range jobs {
-		s := JobSummary{
+	page := &JobList{Jobs: make([]JobSummary, len(jobs)), NextCursor: optional(next)}
+	var g errgroup.Group
+	g.SetLimit(8)
+	for i, j := range jobs {
+		page.Jobs[i] = JobSummary{
 			ID: j.ID, FuncName: cut(j.Func), Status: string(j.Status), Origin: j.Queue,
 			CreatedAt: moment(j.CreatedAt), EnqueuedAt: moment(j.EnqueuedAt),
 			StartedAt: moment(j.StartedAt), EndedAt: moment(j.EndedAt),
 		}
-		if !j.EndedAt.IsZero() && j.Status != rq.StatusFinished {
-			r, err := q.LatestResult(ctx, j.ID)
-			if err != nil {
-				return nil, fmt.Errorf("reading the result of job %s: %w", j.ID, err)
-			}
-			if r != nil {
-				s.Error = oneLine(r.Error)
-			}
+		if j.EndedAt.IsZero() || j.Status == rq.StatusFinished {
+			continue
 		}
-		page.Jobs = append(page.Jobs, s)
+		g.Go(func() error {
+			r, err := q.LatestResult(ctx, j.ID)
+			if err == nil && r != nil {
+				page.Jobs[i].Error = oneLine(r.Error)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, fmt.Errorf("reading the errors of jobs: %w", err)
 	}
 	return page, nil
 }
@@ -38,5 +45,5 @@ func (a *api) retryJob(ctx context.Context, in *jobInput) (*changedOutput, error
 	if err != nil {
 		return nil, noJob(err, in.JobID)
 	}
-	return changed(j), nil
+	return changed(j, rq.StatusQueued), nil
 }

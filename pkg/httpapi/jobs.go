@@ -159,7 +159,7 @@ type jobsInput struct {
 	Queue    string `query:"queue" required:"true" minLength:"1" maxLength:"200" doc:"Name of the queue" example:"document_processing"`
 	Registry string `query:"registry" default:"queued" enum:"queued,started,finished,failed,deferred,scheduled,canceled" doc:"Which of the queue's jobs"`
 	Limit    int    `query:"limit" default:"50" minimum:"1" maximum:"100" doc:"Jobs per page"`
-	Cursor   string `query:"cursor" maxLength:"200" doc:"next_cursor of the page before"`
+	Cursor   string `query:"cursor" pattern:"^[0-9]{1,9}$" patternDescription:"the next_cursor of another answer, as it came" doc:"next_cursor of the page before"`
 }
 
 type jobsOutput struct{ Body *JobList }
@@ -220,11 +220,12 @@ func (a *api) cancelJob(ctx context.Context, in *jobInput) (*changedOutput, erro
 	if err != nil {
 		return nil, noJob(err, in.JobID)
 	}
-	return changed(j), nil
+	return changed(j, rq.StatusCanceled), nil
 }
 
-func changed(j *rq.Job) *changedOutput {
-	return &changedOutput{Body: Changed{JobID: j.ID, Status: string(j.Status), Origin: j.Queue}}
+// changed answers a transition to a status; rq gives the job as it was before.
+func changed(j *rq.Job, to rq.Status) *changedOutput {
+	return &changedOutput{Body: Changed{JobID: j.ID, Status: string(to), Origin: j.Queue}}
 }
 
 // noJob names the job that isn't there.

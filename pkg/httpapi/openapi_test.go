@@ -230,6 +230,50 @@ func TestAPIMarkdownTellsWhatTheAPIDoes(t *testing.T) {
 	}
 }
 
+// The codes that a document may fail with are all explained.
+func TestAPIMarkdownExplainsErrorCodesOfDocuments(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(b), "\n## Why a document failed\n")
+	if !ok {
+		t.Fatal("no section about it")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	constant := regexp.MustCompile(`\bCode\w+\s*=\s*"(\w+)"`)
+	known := map[string]bool{"worker_died": true} // rq's own, in pkg/rq/recover.go
+	for _, file := range []string{"../extract/block/block.go", "../pipeline/failure.go", "../worker/handler.go", "../document/errors.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(source)
+		if strings.HasSuffix(file, "document/errors.go") {
+			_, text, _ = strings.Cut(text, "error_code has besides")
+		}
+		found := constant.FindAllStringSubmatch(text, -1)
+		if len(found) < 3 {
+			t.Errorf("%s: found only %d codes", file, len(found))
+		}
+		for _, m := range found {
+			known[m[1]] = true
+			if !strings.Contains(section, "`"+m[1]+"`") {
+				t.Errorf("the section lacks %s of %s", m[1], file)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|").FindAllStringSubmatch(section, -1) {
+		for code := range strings.SplitSeq(m[1], ", ") {
+			code = strings.Trim(code, "`")
+			if _, ofAPI := errorCodes[code]; !known[code] && !ofAPI {
+				t.Errorf("the section has %s, which no document fails with", code)
+			}
+		}
+	}
+}
+
 // universal errors stand in the table only: any operation may answer them.
 func universal(code string) bool {
 	return slices.Contains([]string{"internal_error", "unauthorized", "host_not_allowed", "cross_origin", "body_too_large",

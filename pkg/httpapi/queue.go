@@ -88,7 +88,7 @@ func (a *api) queueRoutes() {
 		Summary: "Ask for a cleanup",
 		Description: "Enqueues one of: s3_cleanup (uploads older than older_than_hours that nothing needs any more), orphaned_files (objects without a record), " +
 			"expired_uploads (documents whose upload URL ran out unused), daily (all three). " +
-			"At most one of a kind is queued: asking again answers the job that is there.",
+			"At most one of a kind is queued or running, dry runs apart: asking again answers the job that is there.",
 		Curl: `curl -X POST http://localhost:8000/api/v1/queue/cleanup \
   -H "Content-Type: application/json" \
   -d '{"task_type": "s3_cleanup", "older_than_hours": 24, "dry_run": true}'`,
