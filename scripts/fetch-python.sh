@@ -13,8 +13,8 @@ say() { echo "python with rq: $1"; exit 0; }
 ready() { "$venv/bin/python" -c "import rq, sys; sys.exit(rq.VERSION != '$version')" >/dev/null 2>&1; }
 
 ready && say ".cache/venv/bin/python (rq $version)"
-command -v python3 >/dev/null 2>&1 || say "no python3 on PATH"
-mkdir -p .cache || say "cannot write below .cache"
+command -v python3 >/dev/null 2>&1 || say "none: no python3 on PATH"
+mkdir -p .cache || say "could not write below .cache"
 
 # One at a time: the directory is the lock and names its owner; that of a
 # process which is gone, or died before writing its name, is broken.
@@ -25,7 +25,7 @@ until mkdir "$lock" 2>/dev/null; do
     mv "$lock" "$lock.stale.$$" 2>/dev/null && rm -rf "$lock.stale.$$"
     continue
   fi
-  [ "$waited" -ge 180 ] && say "another fetch (pid ${owner:-unknown}) is still at it"
+  [ "$waited" -ge 180 ] && say "could not wait for another fetch (pid ${owner:-unknown})"
   sleep 1
   waited=$((waited + 1))
 done
