@@ -81,7 +81,7 @@ func each(t *testing.T, f func(t *testing.T, f *fixture)) {
 
 // withoutRedis is the same service, with nothing listening where its Redis was.
 func (f *fixture) withoutRedis() *Service {
-	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DisableIdentity: true})
+	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
 	f.t.Cleanup(func() { _ = rdb.Close() })
 	c := f.c
 	c.Queue = rq.New(rdb, rq.Options{Clock: f.clock.now, Effects: Effects("")})
