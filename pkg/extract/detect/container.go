@@ -57,10 +57,10 @@ func office(a *archive.Archive, h hints) (Format, error) {
 		}
 	}
 	switch {
-	case pkg.HasType("spreadsheetml.sheet.main"), pkg.HasType("ms-excel"), pkg.HasType("spreadsheetml.template.main"):
-		return Format{}, h.refuse(kind{"an Excel workbook", "Save it as PDF."})
-	case pkg.HasType("presentationml"), pkg.HasType("ms-powerpoint"):
+	case pkg.HasType("presentationml.presentation.main"), pkg.HasType("presentationml.slideshow.main"), pkg.HasType("presentationml.template.main"):
 		return Format{}, h.refuse(kind{"a PowerPoint presentation", "Save it as PDF."})
+	case pkg.HasType("spreadsheetml.sheet.main"), pkg.HasType("spreadsheetml.template.main"), pkg.HasType("ms-excel.sheet"):
+		return Format{}, h.refuse(kind{"an Excel workbook", "Save it as PDF."})
 	case a.Has("word/document.xml"): // content types that are wrong, in a document that is none the less one
 		return formatNamed(DOCX), nil
 	}

@@ -97,6 +97,7 @@ func TestDetect(t *testing.T) {
 		"docx declared as pdf":       {string(officeFile(t, "wordprocessingml.document.main")), "a.pdf", "application/pdf", DOCX, "declared as PDF, but it is DOCX"},
 		"xlsx":                       {string(officeFile(t, "spreadsheetml.sheet.main")), "a.xlsx", "", block.CodeUnsupported, "Excel"},
 		"pptx":                       {string(officeFile(t, "presentationml.presentation.main")), "", "", block.CodeUnsupported, "PowerPoint"},
+		"pptx with a sheet inside":   {string(zipOf(t, "[Content_Types].xml", strings.ReplaceAll(officeTypes, "%", "presentationml.slideshow.main")+strings.ReplaceAll(officeTypes, "%", "spreadsheetml.sheet"))), "", "", block.CodeUnsupported, "PowerPoint"},
 		"visio":                      {string(officeFile(t, "visio.drawing")), "", "", block.CodeUnsupported, "Office file"},
 		"odt":                        {string(zipOf(t, "mimetype", "application/vnd.oasis.opendocument.text")), "", "", block.CodeUnsupported, "OpenDocument text"},
 		"ods":                        {string(zipOf(t, "mimetype", "application/vnd.oasis.opendocument.spreadsheet")), "", "", block.CodeUnsupported, "OpenDocument file"},
