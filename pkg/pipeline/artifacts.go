@@ -34,9 +34,8 @@ func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chun
 		return err
 	}
 	if e.p.c.Documents.KeepOriginal() {
-		e.manifest.OriginalKey = document.OriginalKey(e.doc.ID, e.task.Execution.ID)
-		if err := e.p.c.Store.Copy(ctx, e.doc.UploadKey, e.manifest.OriginalKey); err != nil {
-			return fmt.Errorf("keeping the original: %w", err)
+		if err := e.keepOriginal(ctx); err != nil {
+			return err
 		}
 	}
 	e.chunksDone(95, "finishing", len(chunks))
@@ -46,6 +45,16 @@ func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chun
 		return fmt.Errorf("encoding %s: %w", document.ManifestName, err)
 	}
 	return e.put(ctx, document.ManifestName, "application/json", append(body, '\n'))
+}
+
+// keepOriginal copies the upload beside the artifacts.
+func (e *execution) keepOriginal(ctx context.Context) error {
+	e.wrote = true
+	e.manifest.OriginalKey = document.OriginalKey(e.doc.ID, e.task.Execution.ID)
+	if err := e.p.c.Store.Copy(ctx, e.doc.UploadKey, e.manifest.OriginalKey); err != nil {
+		return fmt.Errorf("keeping the original: %w", err)
+	}
+	return nil
 }
 
 func (e *execution) chunksDone(percent int, step string, n int) {
@@ -93,7 +102,7 @@ func (e *execution) settled(ctx context.Context, accepted bool) {
 		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), e.prefix())
 		e.removeUpload(ctx)
 	case doc.Status == document.Duplicate && accepted:
-		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), "")
+		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey)
 		e.removeUpload(ctx)
 	case e.wrote && !mine:
 		e.removeBelow(ctx, e.prefix(), "")

@@ -79,12 +79,40 @@ func (e *execution) duplicate(ctx context.Context, holder string) (res worker.Re
 	if err != nil {
 		return worker.Result{}, false, err
 	}
+	if err := e.keepDifferent(ctx, of); err != nil {
+		return worker.Result{}, false, err
+	}
+	e.borrow(of)
 	e.manifest.Seconds = e.seconds()
 	effects, conditions := e.p.c.Documents.Duplicate(e.doc, holder, e.manifest)
 	return worker.Result{
 		Value:   value(e.doc.ID, document.Duplicate, holder, of.Pages, of.TotalChunks, of.Words, e.manifest.Seconds),
 		Effects: effects, Conditions: conditions, OnConflict: e.again, Settled: e.settled,
 	}, true, nil
+}
+
+// keepDifferent keeps the original of a duplicate whose bytes are not those of
+// the document it is the same as, where originals are kept.
+func (e *execution) keepDifferent(ctx context.Context, of *document.Document) error {
+	e.manifest.OriginalKey = ""
+	if !e.p.c.Documents.KeepOriginal() || of.SHA256 == e.manifest.SHA256 {
+		return nil
+	}
+	return e.keepOriginal(ctx)
+}
+
+// borrow fills the manifest of a duplicate from the document whose text and
+// chunks will be answered for it.
+func (e *execution) borrow(of *document.Document) {
+	m := e.manifest
+	m.Chunks = of.TotalChunks
+	if m.Format != "" {
+		return // it was extracted itself
+	}
+	m.Format, m.MIME, m.Extractor = of.Format, of.MIME, of.Extractor
+	m.Metadata = document.Metadata{Title: of.TextTitle, Author: of.Author, Language: of.Language}
+	m.Pages, m.Words, m.TextBytes, m.TextSHA256 = of.Pages, of.Words, of.TextBytes, of.TextSHA256
+	m.Partial, m.FailedPages, m.Warnings = of.Partial, of.FailedPages, of.Warnings
 }
 
 // again runs when a duplicate could not be committed: the document it is the

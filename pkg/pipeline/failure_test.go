@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"syscall"
 	"testing"
 
@@ -33,9 +32,9 @@ func TestClassify(t *testing.T) {
 		{"changed", &objstore.Error{Op: "get", Kind: objstore.ErrChanged}, worker.Permanent, CodeUploadChanged},
 		{"disk full", fmt.Errorf("writing: %w", syscall.ENOSPC), worker.Transient, CodeDiskFull},
 		{"no room", &spaceError{need: 2, free: 1}, worker.Transient, CodeDiskFull},
-		{"no record", &document.Error{Kind: document.NotFound, Code: "document_not_found"}, worker.Permanent, "document_not_found"},
-		{"another job", &document.Error{Kind: document.Conflict, Code: "other_job"}, worker.Permanent, "other_job"},
-		{"service down", &document.Error{Kind: document.Unavailable, Code: "queue_unavailable"}, worker.Transient, "queue_unavailable"},
+		{"no record", &document.Error{Kind: document.NotFound, Code: "document_not_found", Detail: "x"}, worker.Permanent, "document_not_found"},
+		{"another job", &document.Error{Kind: document.Conflict, Code: "other_job", Detail: "x"}, worker.Permanent, "other_job"},
+		{"service down", &document.Error{Kind: document.Unavailable, Code: "queue_unavailable", Detail: "x"}, worker.Transient, "queue_unavailable"},
 		{"its own", permanent(CodeHashMismatch, "x"), worker.Permanent, CodeHashMismatch},
 	} {
 		var f *worker.Failure
@@ -53,7 +52,7 @@ func TestClassify(t *testing.T) {
 	}{
 		"the end of the context": {ended, down},
 		"a lost execution":       {context.Background(), rq.ErrLateFinish},
-		"anything else":          {context.Background(), io.ErrUnexpectedEOF},
+		"anything else":          {context.Background(), errors.New("something")},
 	} {
 		if got := classify(c.ctx, c.err); got != c.err {
 			t.Errorf("%s: %v; want it as it was", name, got)

@@ -20,12 +20,14 @@ type reporter struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 
+	doc document.Document // as last written; begin and then the goroutine's own
+
 	mu   sync.Mutex
 	next *document.Progress
 }
 
 func newReporter(e *execution, cancel context.CancelCauseFunc) *reporter {
-	return &reporter{e: e, cancel: cancel, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	return &reporter{e: e, cancel: cancel, kick: make(chan struct{}, 1), done: make(chan struct{}), doc: *e.doc}
 }
 
 // begin makes the first write, which counts the attempt and takes the document
@@ -89,7 +91,12 @@ func (r *reporter) loop(ctx context.Context) {
 	}
 }
 
+// write makes one write. It enters the events stream when the state changed.
 func (r *reporter) write(ctx context.Context, p document.Progress) error {
-	effects, labels := r.e.p.c.Documents.ProgressEffects(r.e.doc, p)
-	return r.e.task.Queue.Progress(ctx, r.e.task.Execution, effects, labels)
+	effects, labels := r.e.p.c.Documents.ProgressEffects(&r.doc, p)
+	err := r.e.task.Queue.Progress(ctx, r.e.task.Execution, effects, labels)
+	if err == nil {
+		r.doc.Status = p.Status
+	}
+	return err
 }

@@ -36,8 +36,19 @@ func TestMain(m *testing.M) {
 		crashingWorker(point)
 		return
 	}
+	if os.Getenv(childVariable) != "" {
+		os.Exit(extract.RunChild(context.Background()))
+	}
+	redis.SetLogger(silence{}) // outages are made on purpose here
 	goleak.VerifyTestMain(m)
 }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+// childVariable makes this test binary an extraction process.
+const childVariable = "DOCSVC_TEST_EXTRACT"
 
 // patience is how long a test waits for something that must happen.
 const patience = 60 * time.Second
