@@ -41,9 +41,10 @@ func (c cell) String() string {
 }
 
 var (
-	hex32    = regexp.MustCompile(`[0-9a-f]{32}`)
-	isoField = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
-	seconds  = regexp.MustCompile(`^1\d{9}(\.\d{1,6})?$`)
+	hex32      = regexp.MustCompile(`[0-9a-f]{32}`)
+	isoField   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
+	pythonTime = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00`) // str() of a datetime
+	seconds    = regexp.MustCompile(`^1\d{9}(\.\d{1,6})?$`)
 )
 
 // dumper reads a Redis into a keyspace.
@@ -188,7 +189,7 @@ func plainField(field, v string) string {
 		if err != nil {
 			return "not base64: " + v
 		}
-		return lastLine(inflated(string(b)))
+		return pythonTime.ReplaceAllString(lastLine(inflated(string(b))), "<time>")
 	}
 	return v
 }

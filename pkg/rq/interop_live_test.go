@@ -119,9 +119,15 @@ func (r *interop) untilBlocked(before []string) {
 	})
 }
 
-// exchangeWakePython enqueues for a Python worker that waits.
+// exchangeWakePython enqueues for a Python worker that waits behind a docsvc
+// one, which only looks.
 func exchangeWakePython(t *testing.T, r *interop) {
 	before := r.blocked()
+	looked := make(chan error, 1)
+	go func() { looked <- r.client.Wait(t.Context(), []string{interopQueue}) }()
+	defer func() { r.must(<-looked) }()
+	r.untilBlocked(before)
+	before = r.blocked()
 	r.peer.send(request{"op": "work", "queues": []string{interopQueue}, "name": "worker-1", "simple": true, "burst": false, "max_jobs": 1})
 	r.untilBlocked(before)
 	r.enqueue(enqueueing{ID: "j1", Func: "tasks.add", Args: []any{1}})

@@ -28,9 +28,9 @@ type peer struct {
 // request is what a peer is asked: "op" and its parameters.
 type request map[string]any
 
-func startPeer(t *testing.T, server *redistest.Server) *peer {
+func startPeer(t *testing.T, bin string, server *redistest.Server) *peer {
 	t.Helper()
-	cmd := exec.Command(redistest.Python(t), "testdata/peer.py", server.URL)
+	cmd := exec.Command(bin, "testdata/peer.py", server.URL)
 	// Nothing from outside may point RQ at another Redis.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PYTHONPATH=testdata", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1", "TZ=UTC"}
 	p := &peer{owner: t, t: t, lines: make(chan []byte), stderr: &bytes.Buffer{}}

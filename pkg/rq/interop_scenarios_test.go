@@ -170,7 +170,7 @@ var scenarios = []scenario{
 	}},
 	{"dependency", pythonProduces, func(r *interop) {
 		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
-		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: "parent"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
 		r.dump("deferred")
 		r.begin(false)
 		r.end(1, "")
@@ -181,9 +181,64 @@ var scenarios = []scenario{
 	}},
 	{"dependency that fails", pythonProduces, func(r *interop) {
 		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
-		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: "parent"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
 		r.begin(false)
 		r.end(nil, "broken")
 		r.dump("parent failed")
+	}},
+	{"dependency that may fail", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}, AllowFailure: true, TTL: of(900)})
+		r.enqueue(enqueueing{ID: "other", Func: "tasks.gate", DependsOn: []string{"parent"}, AtFront: true})
+		r.dump("deferred")
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("parent failed")
+		r.requeue("parent", true)
+		r.begin(false)
+		r.end(1, "")
+		r.dump("parent finished after all")
+	}},
+	{"two parents", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "p1", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "p2", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"p1", "p2"}})
+		for _, step := range []string{"one finished", "both finished"} {
+			r.begin(false)
+			r.end(1, "")
+			r.dump(step)
+		}
+	}},
+	{"repeat at once", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Repeat: []int{0, 0}})
+		for _, step := range []string{"first", "second", "third"} {
+			r.begin(false)
+			r.dump(step + " started")
+			r.end(step, "")
+			r.dump(step + " finished")
+		}
+	}},
+	{"repeat later", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Repeat: []int{50, 100, 150}})
+		r.begin(false)
+		r.end(1, "")
+		r.dump("waits")
+		r.due()
+		r.dump("due")
+		r.begin(false)
+		r.end(2, "")
+		r.dump("waits again")
+	}},
+	{"retry at the front", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{0}, RetryAtFront: true})
+		r.enqueue(enqueueing{ID: "j2", Func: "tasks.gate"})
+		r.dump("queued")
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("queued again")
+	}},
+	{"unique", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Unique: true, TTL: of(700)})
+		r.dump("queued")
 	}},
 }

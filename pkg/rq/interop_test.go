@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"regexp"
 	"runtime"
 	"strings"
@@ -26,11 +27,11 @@ var intended = []struct {
 	line   *regexp.Regexp // "step: path: what differs"
 	reason string
 }{
-	{regexp.MustCompile(`: rq:worker:worker-1/(hostname|pid|ip_address|version|python_version|total_working_time):`),
+	{regexp.MustCompile(`: rq:worker:worker-1/(hostname|pid|ip_address|version|python_version|total_working_time): want "\S.*", got "\S`),
 		"they describe the process"},
-	{regexp.MustCompile(`^requeued after its retries: rq:job:j1/retries_left:`),
+	{regexp.MustCompile(`^requeued after its retries: rq:job:j1/retries_left: want "0", got "4"`),
 		"docsvc gives a requeued job its retries again"},
-	{regexp.MustCompile(`: rq:results:\S+/\d/exc_string:`),
+	{regexp.MustCompile(`: rq:results:\S+/\d/exc_string: want "ValueError: .*", got "\S`),
 		"a Python traceback; docsvc writes the handler's sentence"},
 }
 
@@ -74,7 +75,6 @@ func (r *interop) must(err error) {
 // enqueueing is what a producer asks for, in either language.
 type enqueueing struct {
 	ID          string
-	DependsOn   string // for Python only
 	Func        string
 	Args        []any
 	Kwargs      map[string]any
@@ -89,6 +89,14 @@ type enqueueing struct {
 	AtFront     bool
 	In          int // seconds
 	JSON        bool
+	Unique      bool
+
+	RetryAtFront bool
+
+	// For Python only.
+	DependsOn    []string
+	AllowFailure bool
+	Repeat       []int // intervals
 }
 
 func (e enqueueing) request() request {
@@ -98,7 +106,10 @@ func (e enqueueing) request() request {
 			q[name] = v
 		}
 	}
-	set("depends_on", e.DependsOn, e.DependsOn != "")
+	set("depends_on", e.DependsOn, e.DependsOn != nil)
+	set("allow_failure", true, e.AllowFailure)
+	set("repeat", e.Repeat, e.Repeat != nil)
+	set("unique", true, e.Unique)
 	set("args", e.Args, e.Args != nil)
 	set("kwargs", e.Kwargs, e.Kwargs != nil)
 	set("description", e.Description, e.Description != "")
@@ -107,7 +118,7 @@ func (e enqueueing) request() request {
 	set("failure_ttl", e.FailureTTL, e.FailureTTL != nil)
 	set("ttl", e.TTL, e.TTL != nil)
 	set("timeout", e.Timeout, e.Timeout != 0)
-	set("retry", map[string]any{"max": cmp.Or(e.Retries, len(e.Retry)), "intervals": e.Retry}, e.Retry != nil)
+	set("retry", map[string]any{"max": cmp.Or(e.Retries, len(e.Retry)), "intervals": e.Retry, "at_front": e.RetryAtFront}, e.Retry != nil)
 	set("at_front", true, e.AtFront)
 	set("in", e.In, e.In != 0)
 	set("serializer", "json", e.JSON)
@@ -121,13 +132,16 @@ func (e enqueueing) spec() rq.Spec {
 		Timeout: time.Duration(e.Timeout) * time.Second, AtFront: e.AtFront,
 	}
 	if e.Retry != nil {
-		s.Retry = &rq.Retry{Max: cmp.Or(e.Retries, len(e.Retry))}
+		s.Retry = &rq.Retry{Max: cmp.Or(e.Retries, len(e.Retry)), AtFront: e.RetryAtFront}
 		for _, n := range e.Retry {
 			s.Retry.Intervals = append(s.Retry.Intervals, time.Duration(n)*time.Second)
 		}
 	}
 	if e.In != 0 {
 		s.At = time.Now().Add(time.Duration(e.In) * time.Second)
+	}
+	if e.Unique {
+		s.Unique = rq.UniqueAny
 	}
 	if e.JSON {
 		s.Serializer = rq.JSON
@@ -262,49 +276,12 @@ func (r *interop) requeue(id string, atFront bool) {
 	r.must(err)
 }
 
-// lane is a Redis and Python processes on it, which tests use in turn: to
-// start Python costs more than most tests.
-type lane struct {
-	server *redistest.Server
-	rdb    *redis.Client
-	peer   *peer
-	spare  *peer // for while the first one works; nil until asked for
-}
-
-func openLane(t *testing.T) *lane {
-	server := redistest.Start(t, redistest.RedisServer)
-	return &lane{server: server, rdb: server.Client(t), peer: startPeer(t, server)}
-}
-
-// fresh empties the lane's Redis and begins a run on it.
-func (l *lane) fresh(t *testing.T, producer, worker side) *interop {
-	t.Helper()
-	if err := l.rdb.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	l.peer.t = t
-	return &interop{
-		t: t, lane: l, rdb: l.rdb, peer: l.peer, client: rq.New(l.rdb, rq.Options{Lease: time.Second}),
-		producer: producer, worker: worker, start: time.Now(),
-	}
-}
-
-// second returns another Python process, for while the first one works.
-func (r *interop) second() *peer {
-	r.t.Helper()
-	if r.lane.spare == nil {
-		r.lane.spare = startPeer(r.lane.peer.owner, r.lane.server)
-	}
-	r.lane.spare.t = r.t
-	return r.lane.spare
-}
-
 func TestInterop(t *testing.T) {
 	t.Parallel()
-	redistest.Python(t)
+	bin := redistest.Python(t)
 	lanes := make(chan *lane, min(4, runtime.GOMAXPROCS(0)))
 	for range cap(lanes) {
-		lanes <- openLane(t)
+		lanes <- openLane(t, bin)
 	}
 	onLane := func(f func(*testing.T, *lane)) func(*testing.T) {
 		return func(sub *testing.T) {
@@ -312,14 +289,14 @@ func TestInterop(t *testing.T) {
 			l := <-lanes
 			defer func() {
 				if sub.Failed() {
-					l = openLane(t) // the old one's Python may still be at work
+					l = openLane(t, bin) // the old one's Python may still be at work
 				}
 				lanes <- l
 			}()
 			f(sub, l)
 		}
 	}
-	var met differences
+	met := differences{occurred: map[int]bool{}}
 	t.Run("all", func(t *testing.T) {
 		for _, s := range scenarios {
 			t.Run(s.name, onLane(func(t *testing.T, l *lane) { compareSides(t, l, s, &met) }))
@@ -361,7 +338,7 @@ func compareSides(t *testing.T, l *lane, s scenario, met *differences) {
 // differences collects which rows of the intended table occurred.
 type differences struct {
 	mu       sync.Mutex
-	occurred [16]bool
+	occurred map[int]bool // by index of intended
 }
 
 // unintended drops the lines that the table allows after a step.
@@ -387,7 +364,7 @@ func (d *differences) missing() []string {
 	var out []string
 	for i, row := range intended {
 		if !d.occurred[i] {
-			out = append(out, row.line.String())
+			out = append(out, fmt.Sprintf("%s (%s)", row.line, row.reason))
 		}
 	}
 	return out

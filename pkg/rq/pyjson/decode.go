@@ -12,8 +12,13 @@ import (
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
 )
 
-// maxIntDigits is CPython's default limit (sys.set_int_max_str_digits).
-const maxIntDigits = 4300
+const (
+	// maxIntDigits is CPython's default limit (sys.set_int_max_str_digits).
+	maxIntDigits = 4300
+	// maxValues bounds what a small text can make of memory, as in package
+	// pickle: an empty array takes two bytes as text and a hundred as a value.
+	maxValues = 1 << 19
+)
 
 // Decode reads one JSON value as json.loads does: numbers without fraction
 // and exponent are int64 or *big.Int, NaN and infinities are accepted, of
@@ -34,8 +39,9 @@ func Decode(data []byte) (any, error) {
 }
 
 type parser struct {
-	in  string
-	pos int
+	in     string
+	pos    int
+	values int
 }
 
 var errSyntax = errors.New("not JSON")
@@ -58,6 +64,9 @@ func (p *parser) accept(token string) bool {
 func (p *parser) value(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, errDepth
+	}
+	if p.values++; p.values > maxValues {
+		return nil, fmt.Errorf("more than %d values", maxValues)
 	}
 	p.space()
 	switch {
@@ -107,11 +116,11 @@ func (p *parser) array(depth int) (any, error) {
 
 func (p *parser) object(depth int) (any, error) {
 	d := pickle.Dict{}
-	at := map[string]int{}
 	p.space()
 	if p.accept("}") {
 		return d, nil
 	}
+	at := map[string]int{}
 	for {
 		p.space()
 		if !p.accept(`"`) {

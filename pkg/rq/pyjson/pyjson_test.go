@@ -121,6 +121,7 @@ func TestDecode(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "nul", "01", "+1", "1.", ".5", "1e", "-", "[1,]", "[1 2]", "[", "{", `{"a"}`, `{"a":1,}`, `{1:2}`, `"`, `"\`, `"\x"`, `"\u12"`, `"\ud83d\u12"`,
 		"\"\n\"", "\"\xff\"", "1 2", "NaN1", strings.Repeat("[", 300) + strings.Repeat("]", 300), strings.Repeat("[", 1<<20), strings.Repeat("1", 5000),
+		"[" + strings.Repeat("[],", 1<<19) + "1]",
 	} {
 		if v, err := Decode([]byte(text)); err == nil {
 			t.Errorf("%.50q: got %#v", text, v)

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta, timezone
 
 import redis
 from click.testing import CliRunner
-from rq import Queue, Retry, SimpleWorker, Worker
+from rq import Queue, Repeat, Retry, SimpleWorker, Worker
 from rq.cli import main as rq_cli
 from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
-from rq.job import Job
+from rq.job import Dependency, Job
 from rq.registry import StartedJobRegistry
 from rq.scheduler import RQScheduler
 from rq.suspension import resume, suspend
@@ -38,13 +38,15 @@ def enqueue(r):
     if 'unique' in r:
         options['unique'] = r['unique']
     if 'depends_on' in r:
-        options['depends_on'] = r['depends_on']
+        options['depends_on'] = Dependency(r['depends_on'], allow_failure=r.get('allow_failure', False))
+    if 'repeat' in r:
+        options['repeat'] = Repeat(times=len(r['repeat']), interval=r['repeat'])
     if 'id' in r:
         options['job_id'] = r['id']
     if 'timeout' in r:
         options['job_timeout'] = r['timeout']
     if 'retry' in r:
-        options['retry'] = Retry(max=r['retry']['max'], interval=r['retry']['intervals'] or 0)
+        options['retry'] = Retry(max=r['retry']['max'], interval=r['retry']['intervals'] or 0, enqueue_at_front=r['retry']['at_front'])
     if 'in' in r:
         call = lambda *a, **k: queue(r).enqueue_at(datetime.now(timezone.utc) + timedelta(seconds=r['in']), *a, **k)
     else:
