@@ -44,10 +44,9 @@ func TestCancel(t *testing.T) {
 			- rq:wip:q j1:e1 1795435280
 			+ docsvc:events #0 from=started job=j1 queue=q reason=canceled to=canceled worker=w1`},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, Options{})
 				f.seed(c.seed)
 				wantChange(t, f.change(func() {
@@ -56,8 +55,8 @@ func TestCancel(t *testing.T) {
 					}
 				}), receipt+c.want)
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestCancelOfAStartedJobFencesItAndTellsItsWorker(t *testing.T) {

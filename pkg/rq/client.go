@@ -78,6 +78,7 @@ func New(rdb redis.UniversalClient, o Options) *Client {
 	}
 	c := &Client{rdb: rdb, o: o, token: newHexID()}
 	c.scheduler.name, c.scheduler.created = newHexID(), o.Clock()
+	c.waits.limit, c.waits.poll = 5*time.Second, time.Second
 	return c
 }
 

@@ -29,10 +29,9 @@ func TestFinishReleasesDependents(t *testing.T) {
 		{"child canceled", "HSET rq:job:c1 status canceled", OutcomeFinish, false},
 		{"child ran already", "HSET rq:job:c1 status finished", OutcomeFinish, false},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, Options{})
 				f.seed(startedJob + `
 					HSET rq:job:c1 status deferred origin other data {call}
@@ -51,8 +50,8 @@ func TestFinishReleasesDependents(t *testing.T) {
 					t.Errorf("child still among the parent's dependents: %v", waiting)
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestReleasedDependentIsQueuedAsRQQueuesIt(t *testing.T) {

@@ -132,10 +132,9 @@ func TestEnqueue(t *testing.T) {
 			+ rq:job:j1 timeout = 180
 			+ rq:queue:q [j1]`,
 	}}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, c.options)
 				f.seed(c.seed)
 				spec := c.spec
@@ -160,8 +159,8 @@ func TestEnqueue(t *testing.T) {
 				}
 				wantChange(t, got, blanks+c.want)
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestEnqueueUniqueRefusesAndReturnsTheJob(t *testing.T) {
@@ -201,7 +200,6 @@ func TestEnqueueRefusesWrongTypesAndConditions(t *testing.T) {
 			"SET claim other":  func(err error) bool { var c *ConditionError; return errors.As(err, &c) && c.Actual == "other" },
 		} {
 			f := newFixture(t, s, Options{})
-			f.rdb.FlushDB(context.Background())
 			f.seed(seed)
 			wantChange(t, f.change(func() {
 				_, err := f.Enqueue(context.Background(), Spec{ID: "j1", Queue: "q", Func: "app.work",

@@ -244,10 +244,9 @@ func finishCases() []finishCase {
 }
 
 func TestFinish(t *testing.T) {
-	for _, c := range finishCases() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range finishCases() {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, Options{})
 				f.seed(startedJob + "\n" + c.seed)
 				var got Finished
@@ -256,8 +255,8 @@ func TestFinish(t *testing.T) {
 					t.Errorf("finished as %+v, want %s at %s", got, c.status, c.next)
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 // A finish whose reply was lost is asked again, and answered as before.

@@ -56,9 +56,10 @@ func TestHeartbeat(t *testing.T) {
 }
 
 func TestHeartbeatReportsLostExecutions(t *testing.T) {
-	for name, c := range map[string]struct{ seed, want string }{
-		"taken away": {"ZREM rq:wip:q j1:e1", "- docsvc:lease:q j1:e1 1795435202250"},
-		"job deleted": {"DEL rq:job:j1", `
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for name, c := range map[string]struct{ seed, want string }{
+			"taken away": {"ZREM rq:wip:q j1:e1", "- docsvc:lease:q j1:e1 1795435202250"},
+			"job deleted": {"DEL rq:job:j1", `
 			- docsvc:lease:q j1:e1 1795435202250
 			- rq:execution:j1:e1 created_at = 1795435190.25
 			- rq:execution:j1:e1 id = e1
@@ -66,10 +67,8 @@ func TestHeartbeatReportsLostExecutions(t *testing.T) {
 			- rq:execution:j1:e1 worker_name = w1
 			- rq:executions:j1 e1 1795435340
 			- rq:wip:q j1:e1 1795435280`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		} {
+			t.Run(name, func(t *testing.T) {
 				f := newFixture(t, s, Options{})
 				f.seed(startedJob + "\nSET docsvc:pulse 1795435200250\n" + c.seed)
 				wantChange(t, f.change(func() {
@@ -79,8 +78,8 @@ func TestHeartbeatReportsLostExecutions(t *testing.T) {
 					}
 				}), c.want)
 			})
-		})
-	}
+		}
+	})
 }
 
 // After an outage longer than the TTLs of RQ's keys they are written anew.

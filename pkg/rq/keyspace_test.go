@@ -30,9 +30,13 @@ type fixture struct {
 	now time.Time
 }
 
+// newFixture empties the server: subtests share one.
 func newFixture(t *testing.T, s *redistest.Server, o Options) *fixture {
 	t.Helper()
 	f := &fixture{t: t, rdb: s.Client(t), now: noon}
+	if err := f.rdb.FlushDB(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
 	if o.Clock == nil {
 		o.Clock = func() time.Time { return f.now }
 	}

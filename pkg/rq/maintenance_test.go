@@ -110,16 +110,15 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 			- rq:wip:q nocolon 6
 			- rq:wip:q p1:x 1795435200`},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, Options{})
 				f.seed(foreign + c.seed)
 				wantChange(t, f.change(func() { f.maintain() }), c.want)
 			})
-		})
-	}
+		}
+	})
 }
 
 // A Python worker died between taking the job and starting it.

@@ -95,10 +95,9 @@ func TestRecoverExpired(t *testing.T) {
 			+ rq:results:j1 #0 exc_string="Moved to FailedJobRegistry, due to AbandonedJobError, at 2026-11-23 12:00:03.250000+00:00" type=2 worker_name=`,
 		got: Recovered{Status: StatusFailed, Reason: ReasonAbandoned},
 	}}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, c.options)
 				f.seed(startedJob + awake + c.seed)
 				f.afterLease()
@@ -110,8 +109,8 @@ func TestRecoverExpired(t *testing.T) {
 					t.Errorf("recovered %+v, want %+v", got, want)
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestRecoverLeavesTheLivingAlone(t *testing.T) {
@@ -133,7 +132,6 @@ func TestRecoverChecksAgainWhenItTakes(t *testing.T) {
 			"ZADD docsvc:lease:q 1795435999000 j1:e1", "ZREM docsvc:lease:q j1:e1", "HSET docsvc:recovered j1 1",
 		} {
 			f := newFixture(t, s, Options{Idempotent: idempotent})
-			f.rdb.FlushDB(context.Background())
 			f.seed(startedJob + awake)
 			f.afterLease()
 			f.o.Effects = func(Transition) Extra {

@@ -81,10 +81,9 @@ func TestRequeue(t *testing.T) {
 			+ rq:job:j1 ttl 50
 			+ rq:queue:q [j2 j1]`,
 	}}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
 				f := newFixture(t, s, Options{Queues: map[string]QueueDefaults{"q": c.defaults}})
 				f.seed(final + c.seed)
 				wantChange(t, f.change(func() {
@@ -93,8 +92,8 @@ func TestRequeue(t *testing.T) {
 					}
 				}), common+c.want)
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestRequeueRefusedLeavesTheJob(t *testing.T) {
@@ -107,7 +106,6 @@ func TestRequeueRefusedLeavesTheJob(t *testing.T) {
 			"HSET rq:job:j1 status queued": func(err error) bool { var e *StateError; return errors.As(err, &e) },
 		} {
 			f := newFixture(t, s, Options{})
-			f.rdb.FlushDB(context.Background())
 			f.seed("HSET rq:job:j1 origin q data {call} status failed\nZADD rq:failed:q 8 j1\n" + seed)
 			wantChange(t, f.change(func() {
 				_, err := f.Requeue(context.Background(), "j1", RequeueOptions{Conditions: []Condition{{ClaimKey: "claim", ClaimValue: "me"}}})

@@ -10,15 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// waitFor is how long Wait and each blocking command last.
-const waitFor = 5 * time.Second
-
-// suspendedPoll is how often Wait looks whether workers were resumed, as RQ.
-const suspendedPoll = time.Second
-
 // waits are the blocking commands in flight, one per queue and Client however
-// many callers wait. Each ends by itself within waitFor.
+// many callers wait. Each ends by itself within limit.
 type waits struct {
+	limit time.Duration // how long Wait and each blocking command last
+	poll  time.Duration // how often Wait looks whether workers were resumed
+
 	mu sync.Mutex
 	on map[string]*blocked
 }
@@ -32,7 +29,7 @@ type blocked struct {
 // about 5 s passed (nil). It returns at once while one has entries, except
 // when workers are suspended; then it looks every second.
 func (c *Client) Wait(ctx context.Context, queues []string) error {
-	deadline := time.NewTimer(waitFor)
+	deadline := time.NewTimer(c.waits.limit)
 	defer deadline.Stop()
 	for {
 		suspended, err := c.rdb.Exists(ctx, keySuspended).Result()
@@ -42,7 +39,7 @@ func (c *Client) Wait(ctx context.Context, queues []string) error {
 		if suspended == 0 {
 			break
 		}
-		poll := time.NewTimer(suspendedPoll)
+		poll := time.NewTimer(c.waits.poll)
 		select {
 		case <-ctx.Done():
 			poll.Stop()
@@ -96,12 +93,12 @@ func (w *waits) watch(rdb redis.UniversalClient, q string) *blocked {
 	w.on[q] = b
 	go func() {
 		// Its own context: other callers may join after this one's has ended.
-		ctx, cancel := context.WithTimeout(context.Background(), 2*waitFor)
+		ctx, cancel := context.WithTimeout(context.Background(), w.limit+time.Minute)
 		defer cancel()
 		key := keyQueue(q)
-		err := rdb.BLMove(ctx, key, key, "RIGHT", "RIGHT", waitFor).Err()
+		err := rdb.BLMove(ctx, key, key, "RIGHT", "RIGHT", w.limit).Err()
 		if isWrongType(err) {
-			err = pause(ctx) // nothing can be waited for here; do not spin either
+			err = pause(ctx, w.limit) // nothing can be waited for here; do not spin either
 		}
 		if errors.Is(err, redis.Nil) {
 			err = nil
@@ -115,8 +112,8 @@ func (w *waits) watch(rdb redis.UniversalClient, q string) *blocked {
 	return b
 }
 
-func pause(ctx context.Context) error {
-	t := time.NewTimer(waitFor)
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

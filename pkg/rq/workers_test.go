@@ -103,7 +103,6 @@ func TestRegisterTakesOverTheDead(t *testing.T) {
 		}
 		for _, c := range cases {
 			f := newFixture(t, s, Options{})
-			f.rdb.FlushDB(context.Background())
 			old := New(f.rdb, Options{})
 			old.fixedTime = f.fixedTime
 			b := birth("w1")
