@@ -38,15 +38,7 @@ func encodePayload(s Serializer, fn string, args []any, kwargs map[string]any) (
 	if err != nil {
 		return nil, fmt.Errorf("encoding the call of %s: %w", fn, err)
 	}
-	var b bytes.Buffer
-	z := zlib.NewWriter(&b) // level 6, as Python's zlib.compress
-	if _, err := z.Write(plain); err != nil {
-		return nil, fmt.Errorf("compressing payload: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("compressing payload: %w", err)
-	}
-	return b.Bytes(), nil
+	return deflate(string(plain)) // level 6, as Python's zlib.compress
 }
 
 // decodePayload reads the data field of a job hash, compressed or not, in
