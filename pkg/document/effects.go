@@ -157,7 +157,7 @@ func failure(t rq.Transition) (text, code string) {
 	if code == "" {
 		switch t.Reason {
 		case rq.ReasonLimit, rq.ReasonAbandoned:
-			code = CodeWorkerLost
+			code = CodeWorkerDied
 		default:
 			code = CodeFailed
 		}

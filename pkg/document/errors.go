@@ -49,7 +49,7 @@ const (
 // CodeUploadGone and those of extraction.
 const (
 	CodeJobLost    = "job_lost"    // its job vanished from the queue again and again
-	CodeWorkerLost = "worker_lost" // its worker died, too often to go on
+	CodeWorkerDied = "worker_died" // its worker died, too often to go on
 	CodeFailed     = "failed"      // nothing more is known
 )
 

@@ -191,7 +191,7 @@ func (s *Service) mirrorFailure(ctx context.Context, v view) error {
 	} else if result != nil && result.Error != "" {
 		text = result.Error
 	}
-	t := rq.Transition{Error: text, ErrorCode: CodeWorkerLost}
+	t := rq.Transition{Error: text, ErrorCode: CodeWorkerDied}
 	return s.mirror(ctx, v, "failed outside of docsvc", func(e *effects) {
 		text, code := failure(t)
 		e.become(Failed, "error", text, "error_code", code, "current_step", "", "next_attempt_at", "", "finished_at", stamp(e.at))

@@ -55,7 +55,7 @@ func TestSweep(t *testing.T) {
 		{"marked finished", Extracting, func(f *fixture, d *Document) { f.rdb.HSet(f.t.Context(), job(f, d), "status", "finished") },
 			Uploaded, "", Swept{Looked: 1, Requeued: 1}},
 		{"failed by RQ's cleaner", Extracting, func(f *fixture, d *Document) { f.rdb.HSet(f.t.Context(), job(f, d), "status", "failed") },
-			Failed, CodeWorkerLost, Swept{Looked: 1, Failed: 1}},
+			Failed, CodeWorkerDied, Swept{Looked: 1, Failed: 1}},
 		{"canceled by RQ", Uploaded, func(f *fixture, d *Document) { f.rdb.HSet(f.t.Context(), job(f, d), "status", "canceled") },
 			Canceled, "", Swept{Looked: 1, Canceled: 1}},
 		{"stopped by RQ", Extracting, func(f *fixture, d *Document) { f.rdb.HSet(f.t.Context(), job(f, d), "status", "stopped") },
