@@ -33,7 +33,7 @@ func (l *lane) fresh(t *testing.T, producer, worker side) *interop {
 	}
 	l.peer.t = t
 	return &interop{
-		t: t, lane: l, rdb: l.rdb, peer: l.peer, client: rq.New(l.rdb, rq.Options{Lease: time.Second}),
+		t: t, lane: l, rdb: l.rdb, peer: l.peer, client: rq.New(l.rdb, rq.Options{Lease: time.Hour}),
 		producer: producer, worker: worker, start: time.Now(),
 	}
 }
