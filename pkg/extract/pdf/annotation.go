@@ -122,8 +122,8 @@ func (d *document) fieldValue(ref references.FPDF_ANNOTATION) string {
 	}
 	switch kind.FormFieldType {
 	case enums.FPDF_FORMFIELD_TYPE_CHECKBOX, enums.FPDF_FORMFIELD_TYPE_RADIOBUTTON:
-		checked, err := d.pdfium.FPDFAnnot_IsChecked(&requests.FPDFAnnot_IsChecked{FormHandle: *d.form, Annotation: ref})
-		if err != nil || !checked.IsChecked {
+		// The appearance says whether it is on; FPDFAnnot_IsChecked overlooks some that are.
+		if state := d.annotationText(ref, "AS"); state == "" || state == "Off" {
 			return ""
 		}
 	case enums.FPDF_FORMFIELD_TYPE_PUSHBUTTON, enums.FPDF_FORMFIELD_TYPE_SIGNATURE:

@@ -39,12 +39,6 @@ type engine struct {
 func newEngine(o block.Options) (*engine, error) {
 	cache, unlock, uncached := openCache(o.CacheDir)
 	defer unlock()
-	// Contexts are not watched inside a call (WithCloseOnContextDone is off):
-	// that would cost three times the time.
-	config := wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
-		WithCompilationCache(cache).
-		WithMemoryLimitPages(memoryPages(o.MemoryLimit))
 	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
 	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(allocate))
 	pool, err := webassembly.Init(webassembly.Config{
@@ -52,7 +46,7 @@ func newEngine(o block.Options) (*engine, error) {
 		MaxTotal: maxInstances,
 		// An empty file system: the default would mount the whole disk.
 		FSConfig:      wazero.NewFSConfig(),
-		RuntimeConfig: config,
+		RuntimeConfig: runtimeConfig(cache, o.MemoryLimit),
 		Stdout:        io.Discard,
 		Stderr:        io.Discard,
 	})
@@ -61,6 +55,15 @@ func newEngine(o block.Options) (*engine, error) {
 		return nil, err
 	}
 	return &engine{pool: pool, cache: cache, uncached: uncached}, nil
+}
+
+// runtimeConfig leaves WithCloseOnContextDone off: contexts are not watched
+// inside a call, which would cost three times the time.
+func runtimeConfig(cache wazero.CompilationCache, memory int64) wazero.RuntimeConfig {
+	return wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
+		WithCompilationCache(cache).
+		WithMemoryLimitPages(memoryPages(memory))
 }
 
 func (e *engine) close() error {

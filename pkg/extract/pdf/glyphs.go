@@ -3,6 +3,7 @@ package pdf
 import (
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/klippa-app/go-pdfium/requests"
 	"golang.org/x/text/encoding/charmap"
@@ -72,7 +73,7 @@ func meaning(r rune) string {
 		return norm.NFKC.String(string(r))
 	case r >= 0xe000 && r <= 0xf8ff: // private: symbol fonts put their codes at U+F000
 		return symbol(r)
-	case unicode.IsControl(r), r == unicode.ReplacementChar, r&0xfffe == 0xfffe, r == '\u00ad', r == '\ufeff':
+	case unicode.IsControl(r), r == unicode.ReplacementChar, utf16.IsSurrogate(r), r&0xfffe == 0xfffe, r == '\u00ad', r == '\ufeff':
 		return ""
 	}
 	return string(r)
@@ -174,11 +175,7 @@ func isAlef(r rune) bool { return r == 'ا' || r == 'أ' || r == 'إ' || r == '�
 func (t *textPage) sameGlyph(i, j int) (bool, error) {
 	var x [2]float64
 	for k, at := range []int{i, j} {
-		at, err := t.index(at)
-		if err != nil || at < 0 {
-			return false, err
-		}
-		origin, err := t.pdfium.FPDFText_GetCharOrigin(&requests.FPDFText_GetCharOrigin{TextPage: t.ref, Index: at})
+		origin, err := t.pdfium.FPDFText_GetCharOrigin(&requests.FPDFText_GetCharOrigin{TextPage: t.ref, Index: t.index(at)})
 		if err != nil {
 			return false, trapOnly(err)
 		}
@@ -192,11 +189,7 @@ func (t *textPage) sameGlyph(i, j int) (bool, error) {
 func (t *textPage) overlap(i, j int) (bool, error) {
 	var left, right [2]float64
 	for k, at := range []int{i, j} {
-		at, err := t.index(at)
-		if err != nil || at < 0 {
-			return false, err
-		}
-		box, err := t.pdfium.FPDFText_GetCharBox(&requests.FPDFText_GetCharBox{TextPage: t.ref, Index: at})
+		box, err := t.pdfium.FPDFText_GetCharBox(&requests.FPDFText_GetCharBox{TextPage: t.ref, Index: t.index(at)})
 		if err != nil {
 			return false, trapOnly(err)
 		}

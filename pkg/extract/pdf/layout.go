@@ -80,7 +80,7 @@ func measure(lines []line) layout {
 				m.right[i] = max(m.right[i], o.x1)
 			}
 		}
-		if i > 0 && lines[i-1].turned == l.turned {
+		if i > 0 && lines[i-1].turned == l.turned && halfPoints(lines[i-1].size) == halfPoints(l.size) {
 			if d := l.y - lines[i-1].y; d > 0.8*l.size && d < 3*l.size {
 				distances[halfPoints(l.size)] = append(distances[halfPoints(l.size)], d)
 			}
@@ -116,6 +116,8 @@ func (a *assembler) relation(g group, lines []line, i int, m layout) joint {
 	}
 	isShort := short(prev, cur, m.right[i-1])
 	switch {
+	case similar && endsInHyphen(prev.text) && down < 2*cur.size:
+		return flowing
 	case !similar, prev.bold != cur.bold && (isShort || prev.bold):
 		return apart
 	case down > 1.3*a.leading(g, m, cur):
@@ -126,6 +128,8 @@ func (a *assembler) relation(g group, lines []line, i int, m layout) joint {
 		return flowing // lines of a title
 	case prev.cells > 1 || cur.cells > 1, isEntry(prev, m.right[i-1]) && isEntry(cur, m.right[i]):
 		return broken
+	case goesOn(prev, cur) && prev.x1 > prev.x0+0.75*(m.right[i-1]-prev.x0):
+		return flowing // a ragged margin
 	case a.indented(g, lines, i, isShort):
 		return apart
 	case isShort && endsSentence(prev.text):
@@ -197,6 +201,13 @@ func goesOn(prev, cur line) bool {
 	return unicode.IsLower(first) && !endsSentence(prev.text) && prev.cells == 1 && cur.cells == 1
 }
 
+// endsInHyphen reports whether the last word of text may go on after its hyphen.
+func endsInHyphen(text string) bool {
+	before, ok := strings.CutSuffix(text, "-")
+	last, _ := utf8.DecodeLastRuneInString(before)
+	return ok && (unicode.IsLetter(last) || unicode.IsDigit(last))
+}
+
 // endsSentence reports whether text ends as a sentence or an item does.
 func endsSentence(text string) bool {
 	text = strings.TrimRight(text, "\"'”’»)]")
@@ -241,6 +252,9 @@ func (a *assembler) classify(n int, g *group, after *group) paragraph {
 		p.Kind, p.Level = block.Heading, min(level, 6)
 		p.Text = strings.Join(strings.Fields(p.Text), " ")
 		return p
+	}
+	if after == nil && endsInHyphen(p.Text) { // PDFium sees no divided word without its other half
+		p.Text, p.divided = strings.TrimSuffix(p.Text, "-"), true
 	}
 	if mark := bullet(p.Text); mark != "" {
 		p.Kind = block.ListItem

@@ -3,7 +3,9 @@ package pdf
 import (
 	"fmt"
 	"math"
+	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
@@ -82,14 +84,16 @@ type textPage struct {
 	*document
 	ref   references.FPDF_TEXTPAGE
 	runes []rune
-	// same says that index i of runes is PDFium's character i; otherwise some
-	// of its characters have no text and indexes have to be asked for.
-	same bool
+	// at holds PDFium's index of each of runes; nil when it is the same.
+	at []int
 }
 
-// lineEndHyphen is how PDFium marks a hyphen that divides a word at the end
-// of a line. No line break follows it.
-const lineEndHyphen = '\ufffe'
+// How PDFium marks a hyphen that divides a word at the end of a line, in a
+// page's text and asked for the character. No line break follows it.
+const (
+	lineEndHyphen   = '\ufffe'
+	hyphenCharacter = '\u0002'
+)
 
 func (t *textPage) read(p *page) error {
 	count, err := t.pdfium.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: t.ref})
@@ -99,14 +103,17 @@ func (t *textPage) read(p *page) error {
 	if count.Count <= 0 {
 		return nil
 	}
-	// One call for the whole page. Twice the count, because a character
-	// beyond the basic plane takes two places in the buffer.
-	text, err := t.pdfium.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: t.ref, Count: 2 * count.Count})
+	// One call for the whole page, not one per character.
+	text, err := t.pdfium.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: t.ref, Count: count.Count})
 	if err != nil {
 		return call("getting text", err)
 	}
 	t.runes = []rune(text.Text)
-	t.same = len(t.runes) == count.Count
+	if !t.locate(count.Count) {
+		if err := t.characters(count.Count); err != nil {
+			return err
+		}
+	}
 	start := 0
 	for i := 0; i <= len(t.runes); i++ {
 		if i < len(t.runes) && t.runes[i] != '\r' && t.runes[i] != '\n' && t.runes[i] != lineEndHyphen {
@@ -116,6 +123,58 @@ func (t *textPage) read(p *page) error {
 			return err
 		}
 		start = i + 1
+	}
+	return nil
+}
+
+// locate finds PDFium's index of each character, of which it counts those
+// beyond the basic plane as two. It fails when the text lacks some characters.
+func (t *textPage) locate(count int) bool {
+	units := 0
+	for _, r := range t.runes {
+		units += utf16.RuneLen(r)
+	}
+	if units != count {
+		return false
+	}
+	if units == len(t.runes) {
+		return true
+	}
+	t.at = make([]int, len(t.runes))
+	units = 0
+	for i, r := range t.runes {
+		t.at[i] = units
+		units += utf16.RuneLen(r)
+	}
+	return true
+}
+
+// characters asks for every character by itself. A page's text lacks the codes
+// of control characters, which stand for quotes and dashes in badly made fonts.
+func (t *textPage) characters(count int) error {
+	t.runes, t.at = t.runes[:0], make([]int, 0, count)
+	for i := range count {
+		c, err := t.pdfium.FPDFText_GetUnicode(&requests.FPDFText_GetUnicode{TextPage: t.ref, Index: i})
+		if err != nil {
+			return call("getting a character", err)
+		}
+		r := rune(uint32(c.Unicode))
+		if r == hyphenCharacter {
+			hyphen, err := t.pdfium.FPDFText_IsHyphen(&requests.FPDFText_IsHyphen{TextPage: t.ref, Index: i})
+			if err != nil {
+				return call("getting a character", err)
+			}
+			if hyphen.IsHyphen {
+				r = lineEndHyphen
+			}
+		}
+		if last := len(t.runes) - 1; last >= 0 && utf16.IsSurrogate(t.runes[last]) {
+			if whole := utf16.DecodeRune(t.runes[last], r); whole != unicode.ReplacementChar {
+				t.runes[last] = whole
+				continue
+			}
+		}
+		t.runes, t.at = append(t.runes, r), append(t.at, i)
 	}
 	return nil
 }
@@ -228,10 +287,7 @@ func (g glyph) shown() float64 { return g.size * g.scale }
 // glyph asks for all of a character.
 func (t *textPage) glyph(i int) (glyph, error) {
 	g := glyph{scale: 1}
-	at, err := t.index(i)
-	if err != nil || at < 0 {
-		return g, err
-	}
+	at := t.index(i)
 	matrix, err := t.pdfium.FPDFText_GetMatrix(&requests.FPDFText_GetMatrix{TextPage: t.ref, Index: at})
 	if err != nil {
 		return g, trapOnly(err)
@@ -257,11 +313,7 @@ func (t *textPage) glyph(i int) (glyph, error) {
 // sibling asks for a character of the same line as another, which has the
 // same base line and direction.
 func (t *textPage) sibling(i int, of glyph) (glyph, error) {
-	at, err := t.index(i)
-	if err != nil || at < 0 {
-		return of, err
-	}
-	return t.font(at, of)
+	return t.font(t.index(i), of)
 }
 
 // font fills in the extent and the font of the character at an index of PDFium's.
@@ -273,6 +325,9 @@ func (t *textPage) font(at int, g glyph) (glyph, error) {
 	g.size = size.FontSize
 	if weight, err := t.pdfium.FPDFText_GetFontWeight(&requests.FPDFText_GetFontWeight{TextPage: t.ref, Index: at}); err == nil {
 		g.weight = weight.FontWeight
+	}
+	if g.weight <= 0 { // one of the fonts that every reader has
+		g.weight = t.weightByName(at)
 	}
 	box, err := t.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: t.ref, Index: at})
 	if err != nil {
@@ -292,6 +347,19 @@ func (t *textPage) font(at int, g glyph) (glyph, error) {
 	return g, nil
 }
 
+// weightByName is the weight that a font's name tells.
+func (t *textPage) weightByName(at int) int {
+	font, err := t.pdfium.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: t.ref, Index: at})
+	switch {
+	case err != nil:
+		return 0
+	case strings.Contains(strings.ToLower(font.FontName), "bold"):
+		return 700
+	default:
+		return 400
+	}
+}
+
 // quarterTurns says how often text with this direction is turned to the left.
 func quarterTurns(a, b float64) int {
 	switch {
@@ -307,15 +375,11 @@ func quarterTurns(a, b float64) int {
 }
 
 // index turns an index of runes into PDFium's.
-func (t *textPage) index(i int) (int, error) {
-	if t.same {
-		return i, nil
+func (t *textPage) index(i int) int {
+	if t.at == nil {
+		return i
 	}
-	at, err := t.pdfium.FPDFText_GetCharIndexFromTextIndex(&requests.FPDFText_GetCharIndexFromTextIndex{TextPage: t.ref, NTextIndex: i})
-	if err != nil {
-		return -1, trapOnly(err)
-	}
-	return at.CharIndex, nil
+	return t.at[i]
 }
 
 // trapOnly forgets an error that merely says that there is no answer.
