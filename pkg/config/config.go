@@ -28,6 +28,7 @@ type Config struct {
 	Server  struct {
 		Addr          string        `mapstructure:"addr"`
 		APIKeyFile    string        `mapstructure:"api_key_file"`
+		AllowedHosts  string        `mapstructure:"allowed_hosts"`
 		Insecure      bool          `mapstructure:"insecure"`
 		ShutdownGrace time.Duration `mapstructure:"shutdown_grace"`
 	} `mapstructure:"server"`
@@ -196,9 +197,14 @@ func fromEnv(k Key, lookup func(string) (string, bool)) (name, value string, ok 
 // decodeKey decodes one key into its field, so that a bad value is reported
 // with the key's name and origin.
 func decodeKey(v *viper.Viper, c *Config, name string) error {
-	part := map[string]any{}
+	switch v.Get(name).(type) {
+	case []any, map[string]any:
+		return &Error{Key: name, Origin: c.Origins[name], Problem: "takes one value, not a list or section"}
+	}
+	// As text, whatever YAML made of it: true, 1 and "1" are told apart by the
+	// field's type alone.
 	section, field, _ := strings.Cut(name, ".")
-	part[section] = map[string]any{field: v.Get(name)}
+	part := map[string]any{section: map[string]any{field: v.GetString(name)}}
 	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: c, WeaklyTypedInput: true, DecodeHook: decodeHook(),
 	})
@@ -276,6 +282,11 @@ func (c *Config) APIKeys() ([]string, error) {
 		return nil, &Error{Key: "server.api_key_file", Problem: c.Server.APIKeyFile + " holds no key; make one with: openssl rand -hex 24"}
 	}
 	return keys, nil
+}
+
+// AllowedHosts returns server.allowed_hosts as a list.
+func (c *Config) AllowedHosts() []string {
+	return strings.FieldsFunc(c.Server.AllowedHosts, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func readSecret(key, path string) (string, error) {

@@ -65,6 +65,17 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+func TestUnquotedValues(t *testing.T) {
+	t.Parallel()
+	c, err := Load(file(t, "storage:\n  path_style: true\n  access_key: 007\n  secret_key: 1234\n"), env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Storage.PathStyle != "true" || c.Storage.SecretKey != "1234" {
+		t.Errorf("storage = %+v", c.Storage)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c, err := Load(file(t, ""), env())
@@ -114,6 +125,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"queue without name", "queues:\n  - timeout: 1m\n", `queues: name "": a queue needs a name`},
 		{"unknown key of a queue", "queues:\n  - name: a\n    colour: 1\n", `queues: .*colour`},
 		{"queue timeout without unit", "queues:\n  - name: a\n    timeout: 5\n", `queues: .*has no unit`},
+		{"list for a value", "redis:\n  url: [a, b]\n", `redis.url: takes one value, not a list or section`},
 		{"no yaml", "redis: [\n", `reading .*docsvc.yaml`},
 	}
 	for _, tc := range cases {

@@ -34,6 +34,7 @@ func Keys() []Key {
 
 		{Name: "server.addr", Default: "127.0.0.1:8000", Help: "Where serve listens. An address other than loopback needs server.api_key_file or server.insecure."},
 		{Name: "server.api_key_file", Env: []string{"DOCSVC_API_KEY_FILE"}, Help: "File with one API key a line; clients send one as a bearer token. Empty: no key is asked for."},
+		{Name: "server.allowed_hosts", Help: "Without an API key only IP addresses, localhost and these host names are answered; separated by commas."},
 		{Name: "server.insecure", Default: "false", Help: "Allow an address other than loopback without an API key."},
 		{Name: "server.shutdown_grace", Default: "30s", Help: "How long requests in flight may take to end after SIGTERM."},
 
@@ -43,7 +44,7 @@ func Keys() []Key {
 
 		{Name: "worker.concurrency", Default: "1", Help: "Jobs a worker process runs at a time; each shows as one RQ worker."},
 		{Name: "worker.work_dir", Help: "Directory for files in work; empty: docsvc-<uid> below the system's temporary directory."},
-		{Name: "worker.unknown", Default: "fail", Help: "A job whose function docsvc doesn't know: fail it (payload untouched), or stop claiming and say why."},
+		{Name: "worker.unknown", Default: "stop", Help: "A job whose function docsvc doesn't know, on a queue not listed here: stop claiming and say why, or fail it. On a listed queue it is failed, payload untouched."},
 
 		{Name: "extract.timeout", Default: "10m", Help: "Longest time one file may take in its parser."},
 		{Name: "extract.progress_timeout", Default: "60s", Help: "Longest time without a finished page or part."},

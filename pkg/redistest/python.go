@@ -12,7 +12,7 @@ import (
 // it below .cache. Without one the test is skipped, but fails when CI=true.
 func Python(t *testing.T) string {
 	t.Helper()
-	if p := python(); p != "" {
+	if p := FindPython(); p != "" {
 		return p
 	}
 	if os.Getenv("CI") == "true" {
@@ -22,7 +22,9 @@ func Python(t *testing.T) string {
 	return ""
 }
 
-func python() string {
+// FindPython returns the python below .cache that can import RQ, or "" where
+// there is none.
+func FindPython() string {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
 		return ""

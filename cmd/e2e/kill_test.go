@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/docsvc/docsvc/pkg/redistest"
+	"github.com/docsvc/docsvc/pkg/s3test"
+)
+
+// hold makes the S3 server keep the first matching request waiting: reached
+// is closed when it arrives, and release lets it go on.
+func (s *site) hold(method, keyPart string) (reached <-chan struct{}, release func()) {
+	arrived, gate := make(chan struct{}), make(chan struct{})
+	var first, once sync.Once
+	s.s3.Fail(func(r *http.Request) *s3test.Fault {
+		if r.Method != method || !strings.Contains(r.URL.Path, keyPart) {
+			return nil
+		}
+		first.Do(func() { close(arrived) })
+		return &s3test.Fault{Wait: gate}
+	})
+	release = func() { once.Do(func() { s.s3.Fail(nil); close(gate) }) }
+	s.t.Cleanup(release)
+	return arrived, release
+}
+
+func (s *site) wait(what string, c <-chan struct{}) {
+	s.t.Helper()
+	s.until(what, func() error {
+		select {
+		case <-c:
+			return nil
+		default:
+			return errors.New("not yet")
+		}
+	})
+}
+
+// artifacts lists the executions that left objects of a document.
+func (s *site) artifacts(id string) map[string]int {
+	s.t.Helper()
+	found := map[string]int{}
+	for o := range s.s3.Client(s.t).ListObjectsIter(context.Background(), s.s3.Bucket, listBelow("documents/"+id+"/")) {
+		if o.Err != nil {
+			s.t.Fatal(o.Err)
+		}
+		found[strings.Split(o.Key, "/")[2]]++
+	}
+	return found
+}
+
+// A worker killed with SIGKILL at different moments of a job: another one
+// under the same name takes over at once and the document is completed once.
+func TestKilledWorker(t *testing.T) {
+	t.Parallel()
+	moments := []struct{ name, method, key string }{
+		{"while it fetches the upload", http.MethodGet, "/temp/"},
+		{"while it stores the text", http.MethodPut, "/text.md"},
+		{"while it stores the manifest", http.MethodPut, "/document.json"},
+		{"while it removes the upload", http.MethodDelete, "/temp/"},
+	}
+	for _, m := range moments {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, redistest.Miniredis)
+			s.serve()
+			reached, release := s.hold(m.method, m.key)
+			id := s.submit("manual.txt", "text/plain", bigText(20_000))
+			w := s.start("worker", "--name", "worker-1")
+			s.wait("the worker to reach the moment", reached)
+			w.kill()
+			release()
+			s.start("worker", "--name", "worker-1")
+			s.reach(id, "completed")
+			s.until("one execution's artifacts to remain", func() error {
+				if left := s.artifacts(id); len(left) != 1 {
+					return fmt.Errorf("artifacts of executions %v", left)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// Redis is killed in the middle of a job and comes back: the job ends, and
+// nothing that was acknowledged is gone.
+func TestKilledRedis(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, redistest.RedisServer)
+	s.serve()
+	reached, release := s.hold(http.MethodGet, "/temp/")
+	first := s.submit("a.txt", "text/plain", bigText(20_000))
+	second := s.submit("b.txt", "text/plain", bigText(21_000))
+	s.start("worker", "--name", "worker-1")
+	s.wait("the worker to be in the middle of a job", reached)
+	s.until("the append-only file to be written", func() error {
+		info, err := s.redis.Client(t).Info(context.Background(), "persistence").Result()
+		if err == nil && !strings.Contains(info, "aof_pending_bio_fsync:0") {
+			err = errors.New("fsync pending")
+		}
+		return err
+	})
+	s.redis.Kill()
+	a, err := s.call(http.MethodGet, s.api+"/api/v1/documents/"+first+"/status", nil, "")
+	if err != nil || a.status != http.StatusServiceUnavailable {
+		t.Errorf("status without Redis: %v %v, want 503", a, err)
+	}
+	if a, err := s.call(http.MethodGet, s.api+"/livez", nil, ""); err != nil || a.status != http.StatusOK {
+		t.Errorf("livez without Redis: %v %v, want 200", a, err)
+	}
+	release()
+	s.redis.Restart(t)
+	s.reach(first, "completed")
+	s.reach(second, "completed")
+}
+
+// Storage answers 503 for a while: the job is retried and the document says
+// why it waits.
+func TestStorageAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, redistest.Miniredis)
+	s.serve()
+	id := s.submit("a.txt", "text/plain", bigText(20_000))
+	s.s3.Fail(func(r *http.Request) *s3test.Fault { return &s3test.Fault{Status: 503} })
+	s.start("worker", "--name", "worker-1")
+	s.until("the document to say why it waits", func() error {
+		st, err := s.status(id)
+		if err != nil {
+			return err
+		}
+		if st.Status != "uploaded" || !strings.Contains(st.Step, "retry") || st.Error == "" {
+			return fmt.Errorf("%+v", *st)
+		}
+		return nil
+	})
+	s.s3.Fail(nil)
+	if st := s.reach(id, "completed"); st.Attempts != 2 {
+		t.Errorf("attempts = %d, want 2", st.Attempts)
+	}
+}
+
+// The first signal lets the job in hand finish, the second gives it back.
+func TestWarmAndColdStop(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, redistest.Miniredis)
+	s.serve()
+
+	reached, release := s.hold(http.MethodGet, "/temp/")
+	warm := s.submit("warm.txt", "text/plain", bigText(20_000))
+	w := s.start("worker", "--name", "worker-1")
+	s.wait("the job to run", reached)
+	_ = w.cmd.Process.Signal(syscall.SIGTERM)
+	s.until("the worker to say that it is stopping", func() error {
+		if !strings.Contains(w.out.String(), "stopping after the jobs in hand") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	release()
+	w.stop(syscall.Signal(0))
+	if st, err := s.status(warm); err != nil || st.Status != "completed" {
+		t.Errorf("after a warm stop: %+v, %v", st, err)
+	}
+
+	reached, release = s.hold(http.MethodGet, "/temp/")
+	cold := s.submit("cold.txt", "text/plain", bigText(21_000))
+	w = s.start("worker", "--name", "worker-1")
+	s.wait("the job to run", reached)
+	_ = w.cmd.Process.Signal(syscall.SIGTERM)
+	s.until("the worker to say that it is stopping", func() error {
+		if !strings.Contains(w.out.String(), "stopping after the jobs in hand") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	w.stop(syscall.SIGTERM)
+	release()
+	if n, err := s.redis.Client(t).LLen(context.Background(), "rq:queue:document_processing").Result(); err != nil || n != 1 {
+		t.Errorf("after a cold stop %d jobs wait, %v; want 1", n, err)
+	}
+	s.start("worker", "--name", "worker-1")
+	s.reach(cold, "completed")
+}

@@ -1,0 +1,192 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docsvc/docsvc/pkg/httpapi"
+	"github.com/docsvc/docsvc/pkg/rq"
+)
+
+func (a *app) queueJobCommand() *cobra.Command {
+	var out output
+	c := &cobra.Command{
+		Use: "job ID", Short: "Show one job, docsvc's or any other RQ job", Args: argsBetween(1, 1),
+		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
+			view, err := httpapi.JobView(ctx, s.queue, args[0])
+			if err != nil {
+				return s.jobError(args[0], err)
+			}
+			return out.print(a.stdout, view, func(w io.Writer) error { return printJob(w, view) })
+		}),
+	}
+	out.add(c)
+	return c
+}
+
+func (a *app) queueListCommand() *cobra.Command {
+	var out output
+	var registry, cursor string
+	var limit int
+	var names []string
+	for _, r := range rq.Registries() {
+		names = append(names, string(r))
+	}
+	c := &cobra.Command{
+		Use: "list QUEUE", Short: "List the jobs of a queue, by state", Args: argsBetween(1, 1),
+		Long: "Lists jobs of one state, a page at a time: queued ones in the order they will run, others newest first.",
+		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
+			if !slices.Contains(names, registry) {
+				return &usageError{message: fmt.Sprintf("--registry %s is not one of %s", registry, strings.Join(names, ", "))}
+			}
+			if limit < 1 || limit > 1000 {
+				return &usageError{message: fmt.Sprintf("--limit %d is not 1 to 1000", limit)}
+			}
+			if _, err := s.queueNames(ctx, args); err != nil {
+				return err
+			}
+			jobs, next, err := s.queue.List(ctx, args[0], rq.Registry(registry), cursor, limit)
+			if err != nil {
+				return s.redisError(err)
+			}
+			page, err := httpapi.JobPage(ctx, s.queue, jobs, next)
+			if err != nil {
+				return s.redisError(err)
+			}
+			return out.print(a.stdout, page, func(w io.Writer) error {
+				if err := printJobs(w, page); err != nil {
+					return err
+				}
+				if next != "" {
+					fmt.Fprintf(a.stderr, "more: docsvc queue list %s --registry %s --cursor %s\n", args[0], registry, next)
+				}
+				return nil
+			})
+		}),
+	}
+	c.Flags().StringVar(&registry, "registry", "queued", strings.Join(names, ", "))
+	c.Flags().IntVar(&limit, "limit", 50, "jobs on a page, 1 to 1000")
+	c.Flags().StringVar(&cursor, "cursor", "", "where the next page begins, as printed by the one before")
+	_ = c.RegisterFlagCompletionFunc("registry", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+	c.ValidArgsFunction = a.completeQueues
+	out.add(c)
+	return c
+}
+
+func (a *app) queueRetryCommand() *cobra.Command {
+	var front bool
+	c := &cobra.Command{
+		Use: "retry ID...", Short: "Put failed, stopped or canceled jobs back on their queue", Args: argsBetween(1, -1),
+		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
+			return eachJob(args, func(id string) error {
+				job, err := s.queue.Requeue(ctx, id, rq.RequeueOptions{AtFront: front})
+				if err != nil {
+					return s.jobError(id, err)
+				}
+				_, err = fmt.Fprintf(a.stdout, "%s queued on %s\n", id, job.Queue)
+				return err
+			})
+		}),
+	}
+	c.Flags().BoolVar(&front, "at-front", false, "before the jobs that are already waiting")
+	return c
+}
+
+func (a *app) queueCancelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel ID...", Short: "Cancel jobs that wait or run", Args: argsBetween(1, -1),
+		Long: "Cancels jobs. A running one is ended at once and what it would still write is refused;\n" +
+			"on a Python worker RQ's stop-job command is sent as well.",
+		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
+			return eachJob(args, func(id string) error {
+				if _, err := s.queue.Cancel(ctx, id); err != nil {
+					return s.jobError(id, err)
+				}
+				_, err := fmt.Fprintf(a.stdout, "%s canceled\n", id)
+				return err
+			})
+		}),
+	}
+}
+
+// eachJob goes on after an error, so that one bad id doesn't hold up the rest.
+func eachJob(ids []string, act func(id string) error) error {
+	var errs []error
+	for _, id := range ids {
+		if err := act(id); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// jobError names the job and, for a state that doesn't allow the operation,
+// says what would.
+func (s *services) jobError(id string, err error) error {
+	var state *rq.StateError
+	switch {
+	case errors.Is(err, rq.ErrNoJob):
+		return fmt.Errorf("job %s: %w; its result may have expired", id, err)
+	case errors.As(err, &state):
+		return &hintError{error: fmt.Errorf("job %s is %s and can't be %s", id, state.Status, past(state.Op)), hint: nextStep(id, state)}
+	default:
+		return s.redisError(fmt.Errorf("job %s: %w", id, err))
+	}
+}
+
+func past(op string) string {
+	if op == "requeue" {
+		return "retried"
+	}
+	return "canceled"
+}
+
+func nextStep(id string, e *rq.StateError) string {
+	switch {
+	case e.Op == "requeue" && !e.Status.Final():
+		return "it will run by itself; see: docsvc queue job " + id
+	case e.Op == "requeue":
+		return "only failed, stopped and canceled jobs can be retried"
+	default:
+		return "it has ended; see: docsvc queue job " + id
+	}
+}
+
+func printJobs(w io.Writer, page *httpapi.JobList) error {
+	var rows [][]string
+	for _, j := range page.Jobs {
+		rows = append(rows, []string{j.ID, j.Status, dash(j.FuncName), when(j.EnqueuedAt), when(j.EndedAt), dash(text(j.Error))})
+	}
+	return table(w, []string{"JOB", "STATUS", "FUNCTION", "ENQUEUED", "ENDED", "ERROR"}, rows)
+}
+
+func printJob(w io.Writer, j *httpapi.Job) error {
+	position := ""
+	if j.Position != nil {
+		position = strconv.Itoa(*j.Position)
+	}
+	var rows [][]string
+	for _, f := range [][2]string{
+		{"job", j.ID}, {"status", j.Status}, {"queue", j.Origin}, {"position", position}, {"call", j.Description},
+		{"created", when(j.CreatedAt)}, {"enqueued", when(j.EnqueuedAt)}, {"started", when(j.StartedAt)}, {"ended", when(j.EndedAt)},
+		{"worker", text(j.WorkerName)}, {"error", strings.TrimSpace(text(j.ExcInfo))},
+	} {
+		rows = append(rows, []string{f[0], dash(f[1])})
+	}
+	return table(w, []string{"FIELD", "VALUE"}, rows)
+}
+
+// text is what an optional text holds.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
