@@ -41,7 +41,7 @@
 //
 // The codes that this package gives: bad_arguments, not_found and others of
 // package document, upload_gone, upload_changed, hash_mismatch, no_text
-// (permanent); storage_unavailable, redis_unavailable, disk_full,
+// (permanent); storage_unavailable, queue_unavailable, disk_full,
 // extractor_unavailable (transient). Those of package extract/block are
 // permanent, but for timeout, memory and crash, which are resource failures.
 package pipeline

@@ -17,11 +17,11 @@ import (
 // document and extract/block.
 const (
 	CodeBadArguments  = "bad_arguments"
-	CodeUploadGone    = "upload_gone"
+	CodeUploadGone    = document.CodeUploadGone
 	CodeUploadChanged = "upload_changed"
 	CodeHashMismatch  = "hash_mismatch"
-	CodeStorage       = "storage_unavailable"
-	CodeRedis         = "redis_unavailable"
+	CodeStorage       = document.CodeStorageUnavailable
+	CodeRedis         = document.CodeQueueUnavailable
 	CodeDiskFull      = "disk_full"
 	CodeExtractor     = "extractor_unavailable"
 	CodeChunking      = "chunking"

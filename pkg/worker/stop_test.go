@@ -112,7 +112,7 @@ func TestAHandlerThatIgnoresItsEndIsReported(t *testing.T) {
 			return Result{}, nil
 		}}
 		c := r.config(h)
-		c.CancelGrace, c.GiveUp = 50*time.Millisecond, 50*time.Millisecond
+		c.CancelGrace, c.GiveUp = 50*time.Millisecond, 3*time.Second
 		w := r.start(c)
 		id := r.enqueue(rq.Spec{Func: "f"})
 		wait(t, "the job", begun)
