@@ -77,7 +77,7 @@ func Render(d *Document) Rendered {
 	end := r.b.Len()
 	r.asides(d.Asides)
 	text := r.b.String()
-	if r.b.Len() > end {
+	if end > 0 && r.b.Len() > end {
 		end += len("\n\n")
 	}
 	return Rendered{Text: text, Spans: r.spans, BodyEnd: end}
@@ -146,11 +146,11 @@ func (r *renderer) block(b Block) {
 	switch b.Kind {
 	case block.Heading:
 		s.Level = min(max(b.Level, 1), 6)
-		s.Title = oneLine(strings.TrimSpace(b.Label + " " + b.Text))
+		s.Title = oneLine(block.Clean(b.Label) + " " + b.Text)
 		r.b.WriteString(strings.Repeat("#", s.Level) + " " + s.Title)
 	case block.ListItem:
 		indent := strings.Repeat("  ", min(max(b.Level, 0), maxIndent))
-		mark := b.Label
+		mark := oneLine(block.Clean(b.Label))
 		if mark == "" {
 			mark = "-"
 		}
@@ -159,7 +159,7 @@ func (r *renderer) block(b Block) {
 		r.lines(b.Text, "> ", "> ")
 	case block.Code:
 		fence := fenceFor(b.Text)
-		r.b.WriteString(fence + oneLine(b.Label) + "\n" + b.Text + "\n" + fence)
+		r.b.WriteString(fence + strings.ReplaceAll(oneLine(block.Clean(b.Label)), "`", "") + "\n" + b.Text + "\n" + fence)
 	default:
 		r.b.WriteString(unmark(b.Text))
 	}
