@@ -31,9 +31,10 @@ func IDFromJob(j *rq.Job) (string, bool) {
 		return "", false
 	}
 	if j.Func == "" && j.PayloadErr == nil {
-		id, ok := strings.CutPrefix(j.Description, ProcessFunc+"('")
-		id, closed := strings.CutSuffix(id, "')")
-		return id, ok && closed && validID(id)
+		id, ok := strings.CutPrefix(j.Description, ProcessFunc+"(")
+		id, closed := strings.CutSuffix(strings.TrimPrefix(id, "document_id="), "')")
+		id, quoted := strings.CutPrefix(id, "'")
+		return id, ok && closed && quoted && validID(id)
 	}
 	if j.Func != ProcessFunc || len(j.Args)+len(j.Kwargs) != 1 {
 		return "", false

@@ -210,20 +210,21 @@ func TestIDFromJob(t *testing.T) {
 		job *rq.Job
 		ok  bool
 	}{
-		"argument":         {&rq.Job{Func: ProcessFunc, Args: []any{id}}, true},
-		"keyword":          {&rq.Job{Func: ProcessFunc, Kwargs: map[string]any{"document_id": id}}, true},
-		"other keyword":    {&rq.Job{Func: ProcessFunc, Kwargs: map[string]any{"id": id}}, false},
-		"both":             {&rq.Job{Func: ProcessFunc, Args: []any{id}, Kwargs: map[string]any{"document_id": id}}, false},
-		"none":             {&rq.Job{Func: ProcessFunc}, false},
-		"number":           {&rq.Job{Func: ProcessFunc, Args: []any{int64(7)}}, false},
-		"upper case":       {&rq.Job{Func: ProcessFunc, Args: []any{strings.ToUpper(id)}}, false},
-		"other function":   {&rq.Job{Func: "x.y", Args: []any{id}}, false},
-		"not loaded":       {&rq.Job{Description: "docsvc.process_document('" + id + "')"}, true},
-		"other call":       {&rq.Job{Description: "docsvc.process_document('" + id + "', 1)"}, false},
-		"nothing":          {&rq.Job{}, false},
-		"nil":              {nil, false},
-		"unreadable":       {&rq.Job{PayloadErr: errTest, Description: "docsvc.process_document('" + id + "')"}, false},
-		"a child function": {&rq.Job{Func: ProcessFunc + "_later", Args: []any{id}}, false},
+		"argument":          {&rq.Job{Func: ProcessFunc, Args: []any{id}}, true},
+		"keyword":           {&rq.Job{Func: ProcessFunc, Kwargs: map[string]any{"document_id": id}}, true},
+		"other keyword":     {&rq.Job{Func: ProcessFunc, Kwargs: map[string]any{"id": id}}, false},
+		"both":              {&rq.Job{Func: ProcessFunc, Args: []any{id}, Kwargs: map[string]any{"document_id": id}}, false},
+		"none":              {&rq.Job{Func: ProcessFunc}, false},
+		"number":            {&rq.Job{Func: ProcessFunc, Args: []any{int64(7)}}, false},
+		"upper case":        {&rq.Job{Func: ProcessFunc, Args: []any{strings.ToUpper(id)}}, false},
+		"other function":    {&rq.Job{Func: "x.y", Args: []any{id}}, false},
+		"not loaded":        {&rq.Job{Description: "docsvc.process_document('" + id + "')"}, true},
+		"not loaded, named": {&rq.Job{Description: "docsvc.process_document(document_id='" + id + "')"}, true},
+		"other call":        {&rq.Job{Description: "docsvc.process_document('" + id + "', 1)"}, false},
+		"nothing":           {&rq.Job{}, false},
+		"nil":               {nil, false},
+		"unreadable":        {&rq.Job{PayloadErr: errTest, Description: "docsvc.process_document('" + id + "')"}, false},
+		"a child function":  {&rq.Job{Func: ProcessFunc + "_later", Args: []any{id}}, false},
 	} {
 		if got, ok := IDFromJob(test.job); ok != test.ok || (ok && got != id) {
 			t.Errorf("%s: %q, %v", name, got, ok)

@@ -33,8 +33,7 @@ type Config struct {
 	Log          zerolog.Logger
 	// MaxFileSize is the largest upload taken, in bytes. Default 5 GiB.
 	MaxFileSize int64
-	// Namespace begins all keys. Default "docsvc:"; it must be the same as the
-	// Queue's and the one given to Effects.
+	// Namespace begins all keys, as in Effects. Default: the Queue's.
 	Namespace string
 	// PasswordTTL is how long a document's password waits for its worker.
 	// Default 24 h.
@@ -64,7 +63,7 @@ func New(c Config) *Service {
 	c.FailedUploadTTL = cmp.Or(c.FailedUploadTTL, 7*24*time.Hour)
 	c.InlineLimit = cmp.Or(c.InlineLimit, 8<<20)
 	c.MaxFileSize = min(cmp.Or(c.MaxFileSize, MaxFileSize), MaxFileSize)
-	c.Namespace = cmp.Or(c.Namespace, "docsvc:")
+	c.Namespace = cmp.Or(c.Namespace, c.Queue.Namespace())
 	c.PasswordTTL = cmp.Or(c.PasswordTTL, 24*time.Hour)
 	c.QueueName = cmp.Or(c.QueueName, "document_processing")
 	c.UploadTTL = cmp.Or(c.UploadTTL, time.Hour)

@@ -148,13 +148,13 @@ func (s *Service) reconcile(ctx context.Context, v view, swept *Swept) error {
 		return s.mirrorFailure(ctx, v)
 	case v.job == rq.StatusStopped || v.job == rq.StatusCanceled:
 		swept.Canceled++
-		return s.mirror(ctx, v, "canceled outside of docsvc", func(e *effects) {
+		return s.mirror(ctx, v, Canceled, "canceled outside of docsvc", func(e *effects) {
 			e.become(Canceled, "error", "", "error_code", "", "current_step", "", "next_attempt_at", "", "finished_at", stamp(e.at))
 			e.add(rq.Del(s.k.password(v.ID)))
 		})
 	case v.Status.Working() && (v.job == rq.StatusQueued || v.job == rq.StatusScheduled || v.job == rq.StatusDeferred):
 		swept.Waiting++
-		return s.mirror(ctx, v, "put back outside of docsvc", func(e *effects) {
+		return s.mirror(ctx, v, Uploaded, "put back outside of docsvc", func(e *effects) {
 			e.become(Uploaded, "progress", "0", "current_step", "waiting: its job was put back into the queue")
 		})
 	case v.job == rq.StatusQueued:
@@ -176,12 +176,11 @@ func sameJob(v view) rq.Condition {
 }
 
 // mirror changes the document as its job was changed.
-func (s *Service) mirror(ctx context.Context, v view, reason string, change func(*effects)) error {
+func (s *Service) mirror(ctx context.Context, v view, to State, reason string, change func(*effects)) error {
 	e := s.outcome(v.Document)
 	change(e)
 	s.c.Log.Info().Str("document", v.ID).Str("job", v.JobID).Str("status", string(v.job)).Msg("document follows its job: " + reason)
-	labels := event(v.ID, v.Status, "", reason)
-	return s.queue.Apply(ctx, s.same(v), e.list, labels)
+	return s.queue.Apply(ctx, s.same(v), e.list, event(v.ID, v.Status, to, reason))
 }
 
 func (s *Service) mirrorFailure(ctx context.Context, v view) error {
@@ -192,7 +191,7 @@ func (s *Service) mirrorFailure(ctx context.Context, v view) error {
 		text = result.Error
 	}
 	t := rq.Transition{Error: text, ErrorCode: CodeWorkerDied}
-	return s.mirror(ctx, v, "failed outside of docsvc", func(e *effects) {
+	return s.mirror(ctx, v, Failed, "failed outside of docsvc", func(e *effects) {
 		text, code := failure(t)
 		e.become(Failed, "error", text, "error_code", code, "current_step", "", "next_attempt_at", "", "finished_at", stamp(e.at))
 		e.add(rq.Del(s.k.password(v.ID)))
@@ -233,7 +232,7 @@ func (s *Service) revive(ctx context.Context, v view, swept *Swept, why string) 
 }
 
 func (s *Service) giveUp(ctx context.Context, v view, code, text string) error {
-	return s.mirror(ctx, v, code, func(e *effects) {
+	return s.mirror(ctx, v, Failed, code, func(e *effects) {
 		e.become(Failed, "error", text, "error_code", code, "current_step", "", "next_attempt_at", "", "finished_at", stamp(e.at))
 		e.add(rq.Del(s.k.password(v.ID)))
 	})

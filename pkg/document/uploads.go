@@ -130,7 +130,10 @@ func (s *Service) Release(ctx context.Context, id, uploadID string, dryRun bool)
 // judge says what may be done with an upload, and whether the record must be
 // marked before.
 func (s *Service) judge(v view, uploadID string) (verdict Verdict, mark bool) {
-	now := s.c.Clock()
+	now, ended := s.c.Clock(), v.FinishedAt
+	if ended.IsZero() {
+		ended = v.UpdatedAt
+	}
 	switch {
 	case uploadID != v.UploadID:
 		return Remove, false // of no upload that the record knows
@@ -145,7 +148,7 @@ func (s *Service) judge(v view, uploadID string) (verdict Verdict, mark bool) {
 		return Remove, true
 	case v.Status.Succeeded(), v.ErrorCode == CodeUploadExpired:
 		return Remove, true
-	case now.Before(v.FinishedAt.Add(s.c.FailedUploadTTL)):
+	case now.Before(ended.Add(s.c.FailedUploadTTL)):
 		return Keep, false // failed or canceled: kept for a retry
 	}
 	return Remove, true

@@ -4,18 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"go.uber.org/goleak"
@@ -218,227 +214,6 @@ func TestListStopsEarly(t *testing.T) {
 	}
 }
 
-func TestPresign(t *testing.T) {
-	t.Parallel()
-	srv := s3test.Start(t)
-	s := open(t, srv, nil)
-	client := &http.Client{Transport: srv.Transport(t)}
-	send := func(p *objstore.Presigned, body string, headers map[string]string) int {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), p.Method, p.URL, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, value := range headers {
-			req.Header.Set(name, value)
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		return resp.StatusCode
-	}
-	t.Run("plain takes any headers", func(t *testing.T) {
-		before := time.Now().Truncate(time.Second)
-		p, err := s.PresignPut(t.Context(), "plain", objstore.PresignOptions{Expires: time.Hour, ContentType: "application/pdf", Size: 3})
-		if err != nil || p.Headers != nil || p.Method != http.MethodPut {
-			t.Fatalf("%+v, %v", p, err)
-		}
-		if p.ExpiresAt.Before(before.Add(time.Hour)) || p.ExpiresAt.After(time.Now().Add(time.Hour)) {
-			t.Errorf("expires at %v", p.ExpiresAt)
-		}
-		if code := send(p, "hello", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}); code != http.StatusOK {
-			t.Fatalf("status %d", code)
-		}
-	})
-	t.Run("signed with checksum", func(t *testing.T) {
-		sum := sha256.Sum256([]byte("hello"))
-		p, err := s.PresignPut(t.Context(), "signed", objstore.PresignOptions{Expires: time.Hour, ContentType: "text/plain", Size: 5,
-			SHA256Hex: hex.EncodeToString(sum[:]), ContentDisposition: objstore.Disposition("a.txt")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code := send(p, "jello", p.Headers); code != http.StatusBadRequest {
-			t.Errorf("other bytes: status %d", code)
-		}
-		if code := send(p, "hello", map[string]string{"Content-Type": "text/html"}); code != http.StatusForbidden {
-			t.Errorf("other headers: status %d", code)
-		}
-		if code := send(p, "hello", p.Headers); code != http.StatusOK {
-			t.Fatalf("status %d", code)
-		}
-		if _, err := s.PresignPut(t.Context(), "signed", objstore.PresignOptions{Expires: time.Hour, SHA256Hex: "abc"}); err == nil {
-			t.Error("a short sha256 was taken")
-		}
-	})
-	t.Run("get", func(t *testing.T) {
-		u, err := s.PresignGet(t.Context(), "plain", time.Minute, "año \"1\".pdf", "application/pdf")
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := client.Get(u)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		body, _ := io.ReadAll(resp.Body)
-		if string(body) != "hello" || resp.Header.Get("Content-Type") != "application/pdf" {
-			t.Errorf("%q %v", body, resp.Header)
-		}
-	})
-}
-
-// The public endpoint is where nothing can be reached from here: signing must
-// not try to.
-func TestPresignIsOfflineAndForThePublicHost(t *testing.T) {
-	t.Parallel()
-	refuse := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("network was used") })
-	s, err := objstore.Open(objstore.Config{Endpoint: "http://internal.invalid:9000", PublicEndpoint: "https://files.example.org", Bucket: "docs",
-		PathStyle: true, Credentials: credentials.NewStaticV4("a", "b", ""), Transport: refuse})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := s.PresignPut(t.Context(), "k", objstore.PresignOptions{Expires: time.Minute})
-	if err != nil || !strings.HasPrefix(p.URL, "https://files.example.org/docs/k?") {
-		t.Fatalf("%+v, %v", p, err)
-	}
-	if u, err := s.PresignGet(t.Context(), "k", time.Minute, "", ""); err != nil || !strings.HasPrefix(u, "https://files.example.org/docs/k?") {
-		t.Fatalf("%q, %v", u, err)
-	}
-	if err := s.Ping(t.Context()); !errors.Is(err, objstore.ErrUnavailable) {
-		t.Errorf("ping: %v", err)
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func TestRetriesAndGivesUp(t *testing.T) {
-	t.Parallel()
-	srv := s3test.Start(t)
-	s := open(t, srv, nil)
-	put(t, s, "doc", "text")
-	var asked atomic.Int32
-	srv.Fail(func(*http.Request) *s3test.Fault {
-		if asked.Add(1) <= 2 {
-			return &s3test.Fault{Status: http.StatusServiceUnavailable}
-		}
-		return nil
-	})
-	if text, err := read(s, "doc", objstore.GetOptions{}); err != nil || text != "text" || asked.Load() != 3 {
-		t.Fatalf("%q, %v after %d requests", text, err, asked.Load())
-	}
-}
-
-func TestFailuresAreUnavailable(t *testing.T) {
-	t.Parallel()
-	calls := map[string]func(context.Context, *objstore.Store) error{
-		"stat": func(ctx context.Context, s *objstore.Store) error { return second(s.Stat(ctx, "doc")) },
-		"get": func(_ context.Context, s *objstore.Store) error {
-			return second(read(s, "doc", objstore.GetOptions{}))
-		},
-		"put": func(ctx context.Context, s *objstore.Store) error {
-			return second(s.Put(ctx, "new", strings.NewReader("x"), 1, objstore.PutOptions{}))
-		},
-		"copy":   func(ctx context.Context, s *objstore.Store) error { return s.Copy(ctx, "doc", "other") },
-		"delete": func(ctx context.Context, s *objstore.Store) error { return s.Delete(ctx, "doc")["doc"] },
-		"batch":  func(ctx context.Context, s *objstore.Store) error { return s.Delete(ctx, "doc", "two")["two"] },
-		"ping":   func(ctx context.Context, s *objstore.Store) error { return s.Ping(ctx) },
-		"bucket": func(ctx context.Context, s *objstore.Store) error { return s.EnsureBucket(ctx) },
-		"list": func(ctx context.Context, s *objstore.Store) error {
-			for _, err := range s.List(ctx, "", "") {
-				return err
-			}
-			return nil
-		},
-	}
-	for name, fault := range map[string]s3test.Fault{"503": {Status: 503}, "500": {Status: 500},
-		"429": {Status: 429, Code: "TooManyRequests"}, "reset": {Reset: true}} {
-		srv := s3test.Start(t)
-		s := open(t, srv, func(c *objstore.Config) { c.Attempts = 2 })
-		srv.Fail(func(*http.Request) *s3test.Fault { return &fault })
-		for call, f := range calls {
-			t.Run(name+" "+call, func(t *testing.T) {
-				t.Parallel()
-				if err := f(t.Context(), s); !errors.Is(err, objstore.ErrUnavailable) || strings.Contains(err.Error(), srv.SecretKey) {
-					t.Errorf("got %v", err)
-				}
-			})
-		}
-	}
-}
-
-func TestTimeoutIsUnavailableButCancelIsNot(t *testing.T) {
-	t.Parallel()
-	srv := s3test.Start(t)
-	s := open(t, srv, nil)
-	arrived := make(chan struct{}, 10)
-	srv.Fail(func(*http.Request) *s3test.Fault {
-		arrived <- struct{}{}
-		return &s3test.Fault{Wait: make(chan struct{})}
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := s.Stat(ctx, "doc"); !errors.Is(err, objstore.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("deadline: %v", err)
-	}
-	<-arrived
-	ctx, cancel = context.WithCancel(t.Context())
-	go func() {
-		<-arrived
-		cancel()
-	}()
-	if _, err := s.Stat(ctx, "doc"); errors.Is(err, objstore.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-		t.Errorf("cancel: %v", err)
-	}
-}
-
-func TestBrokenBody(t *testing.T) {
-	t.Parallel()
-	srv := s3test.Start(t)
-	s := open(t, srv, nil)
-	put(t, s, "doc", "some longer text")
-	srv.Fail(func(*http.Request) *s3test.Fault { return &s3test.Fault{Truncate: 4} })
-	if text, err := read(s, "doc", objstore.GetOptions{}); !errors.Is(err, objstore.ErrUnavailable) {
-		t.Fatalf("read %q, %v", text, err)
-	}
-}
-
-func TestDenied(t *testing.T) {
-	t.Parallel()
-	srv := s3test.Start(t)
-	s := open(t, srv, func(c *objstore.Config) {
-		c.Credentials = credentials.NewStaticV4(srv.AccessKey, "another-secret", "")
-	})
-	for name, err := range map[string]error{"stat": second(s.Stat(t.Context(), "doc")), "ping": s.Ping(t.Context()),
-		"put": second(s.Put(t.Context(), "doc", strings.NewReader("x"), 1, objstore.PutOptions{}))} {
-		if !errors.Is(err, objstore.ErrDenied) || !errors.Is(err, objstore.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestMissingBucketIsNotAMissingObject(t *testing.T) {
-	t.Parallel()
-	srv := s3test.Start(t)
-	s := open(t, srv, func(c *objstore.Config) { c.Bucket = "not-made-yet" })
-	for name, err := range map[string]error{"stat": second(s.Stat(t.Context(), "doc")), "get": second(read(s, "doc", objstore.GetOptions{})), "ping": s.Ping(t.Context())} {
-		if errors.Is(err, objstore.ErrNotFound) || !errors.Is(err, objstore.ErrUnavailable) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for range 2 {
-		if err := s.EnsureBucket(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestDeleteSaysWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
@@ -482,23 +257,6 @@ func TestProbe(t *testing.T) {
 	}
 	for o := range s.List(t.Context(), "", "") {
 		t.Errorf("the failed probe left %s", o.Key)
-	}
-}
-
-func TestDisposition(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"manual.pdf":          `attachment; filename=manual.pdf`,
-		"a b.pdf":             `attachment; filename="a b.pdf"`,
-		"relatório \"x\".pdf": `attachment; filename="relat_rio _x_.pdf"; filename*=UTF-8''relat%C3%B3rio%20%22x%22.pdf`,
-		"line\r\nbreak":       `attachment; filename=line__break; filename*=UTF-8''line%0D%0Abreak`,
-	} {
-		if got := objstore.Disposition(name); got != want {
-			t.Errorf("%q: %s", name, got)
-		}
-		if _, err := url.QueryUnescape(objstore.Disposition(name)); err != nil {
-			t.Error(err)
-		}
 	}
 }
 
