@@ -107,11 +107,12 @@ func (r *Reader) Parse(ctx context.Context, f *os.File, size int64, o block.Opti
 func (d *document) read(ctx context.Context, sink block.Sink) error {
 	a := newAssembler(sink, d.outline())
 	ctx, cancel := context.WithCancel(ctx)
+	pages := d.pages
 	results, ended := make(chan result, 2), make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer close(results)
-		d.produce(ctx, results)
+		d.produce(ctx, pages, results)
 	}()
 	defer func() { cancel(); <-ended }() // the instance is not closed before
 
@@ -127,7 +128,7 @@ func (d *document) read(ctx context.Context, sink block.Sink) error {
 			err = sink.PageError(r.n, r.failure)
 		}
 		if err == nil {
-			err = sink.PageDone(r.n, d.pages)
+			err = sink.PageDone(r.n, pages)
 		}
 		if err != nil {
 			return err
@@ -139,7 +140,7 @@ func (d *document) read(ctx context.Context, sink block.Sink) error {
 	if err := a.finish(); err != nil {
 		return err
 	}
-	return verdict(a, d.pages, failed)
+	return verdict(a, pages, failed)
 }
 
 // result is what became of one page: read, failed, or the end of everything.
@@ -154,9 +155,9 @@ type result struct {
 const maxTraps = 10
 
 // produce reads the pages in order until all are read or ctx ends.
-func (d *document) produce(ctx context.Context, results chan<- result) {
+func (d *document) produce(ctx context.Context, pages int, results chan<- result) {
 	traps := 0
-	for n := 1; n <= d.pages; n++ {
+	for n := 1; n <= pages; n++ {
 		r := result{n: n}
 		var err error
 		var trap *trapError

@@ -427,7 +427,7 @@ func TestAPageThatNeedsTooMuchMemoryCostsOnlyItself(t *testing.T) {
 	t.Cleanup(func() { r.Close() })
 	o := options(t)
 	o.MemoryLimit = 1 // as little as PDFium can do with
-	bomb := bytes.Repeat([]byte("0 0 m 1 1 l "), 20<<20)
+	bomb := bytes.Repeat([]byte("0 0 m "), 6<<20)
 	f := pdftest.NewFile()
 	root := pdftest.Doc{Pages: []pdftest.Page{
 		{Lines: pdftest.Lines(11, "before")}, {Content: string(bomb)}, {Lines: pdftest.Lines(11, "after")},

@@ -44,7 +44,10 @@ func (f *File) Set(number int, body string) { f.objects[number-1].dict = body }
 // AddStream adds a stream, compressed. entries are further ones of its dictionary.
 func (f *File) AddStream(entries string, data []byte) int {
 	var b bytes.Buffer
-	w := zlib.NewWriter(&b)
+	w, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
 	w.Write(data)
 	w.Close()
 	return f.AddRawStream(entries+" /Filter /FlateDecode", b.Bytes())
