@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("DOCSVC_EXTRACT_CACHE_DIR", extracttest.CacheDir())
+			e.Setenv("DOCSVC_EXTRACT_CACHE_DIR", extracttest.CacheDir(t))
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("SAMPLES", samples(t))
 			e.Setenv("FREE", freeAddr(t))

@@ -75,7 +75,7 @@ type site struct {
 func newSite(t *testing.T, engine redistest.Engine) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), redis: redistest.Start(t, engine), s3: s3test.Start(t)}
-	s.env = append(baseEnv(),
+	s.env = append(baseEnv(t),
 		"REDIS_URL="+s.redis.URL,
 		"DOCSVC_STORAGE_ENDPOINT="+s.s3.Endpoint, "DOCSVC_STORAGE_BUCKET="+s.s3.Bucket, "DOCSVC_STORAGE_REGION="+s.s3.Region,
 		"DOCSVC_STORAGE_PATH_STYLE=true", "DOCSVC_STORAGE_ACCESS_KEY="+s.s3.AccessKey, "DOCSVC_STORAGE_SECRET_KEY="+s.s3.SecretKey,
@@ -83,14 +83,23 @@ func newSite(t *testing.T, engine redistest.Engine) *site {
 	return s
 }
 
-func baseEnv() []string {
+func baseEnv(t *testing.T) []string {
+	t.Helper()
 	var env []string
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "REDIS_URL=") && !strings.HasPrefix(e, "AWS_") && !strings.HasPrefix(e, "DOCSVC_") {
 			env = append(env, e)
 		}
 	}
-	return append(env, "DOCSVC_EXTRACT_CACHE_DIR="+extracttest.CacheDir(), "DOCSVC_LOG_FORMAT=json")
+	return append(env, "DOCSVC_EXTRACT_CACHE_DIR="+extracttest.CacheDir(t), "DOCSVC_LOG_FORMAT=json")
+}
+
+// configure writes the configuration file that the site's commands find.
+func (s *site) configure(text string) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, "docsvc.yaml"), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // process is a running docsvc.
@@ -120,7 +129,7 @@ func (s *site) start(args ...string) *process {
 	s.t.Cleanup(func() {
 		p.kill()
 		if s.t.Failed() {
-			s.t.Logf("docsvc %s said:\n%s", strings.Join(args, " "), p.out.tail(6000))
+			s.t.Logf("docsvc %s said:\n%s", strings.Join(args, " "), p.out.tail(4000))
 		}
 	})
 	return p

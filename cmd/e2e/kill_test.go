@@ -126,6 +126,7 @@ func TestKilledRedis(t *testing.T) {
 func TestStorageAway(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, redistest.Miniredis)
+	s.configure("queues:\n  - name: document_processing\n    retry_intervals: [1s]\n")
 	s.serve()
 	id := s.submit("a.txt", "text/plain", bigText(20_000))
 	s.s3.Fail(func(r *http.Request) *s3test.Fault { return &s3test.Fault{Status: 503} })
@@ -135,14 +136,14 @@ func TestStorageAway(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if st.Status != "uploaded" || !strings.Contains(st.Step, "retry") || st.Error == "" {
+		if st.Status != "uploaded" || !strings.Contains(st.Step, "tried again") || st.Error == "" {
 			return fmt.Errorf("%+v", *st)
 		}
 		return nil
 	})
 	s.s3.Fail(nil)
-	if st := s.reach(id, "completed"); st.Attempts != 2 {
-		t.Errorf("attempts = %d, want 2", st.Attempts)
+	if st := s.reach(id, "completed"); st.Attempts < 2 {
+		t.Errorf("attempts = %d, want at least 2", st.Attempts)
 	}
 }
 

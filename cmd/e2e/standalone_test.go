@@ -23,7 +23,7 @@ func newStandalone(t *testing.T) *site {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &site{t: t, dir: dir, env: append(baseEnv(), "DOCSVC_WORKER_WORK_DIR="+filepath.Join(dir, "work"))}
+	return &site{t: t, dir: dir, env: append(baseEnv(t), "DOCSVC_WORKER_WORK_DIR="+filepath.Join(dir, "work"))}
 }
 
 // Stopped and started again, documents and jobs are there; other commands in
