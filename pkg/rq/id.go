@@ -37,13 +37,3 @@ func checkQueue(q string) error {
 	}
 	return nil
 }
-
-// splitMember takes job:execution apart; the execution is "" when there is no
-// colon.
-func splitMember(m string) (job, execution string) {
-	i := strings.LastIndexByte(m, ':')
-	if i < 0 {
-		return m, ""
-	}
-	return m[:i], m[i+1:]
-}
