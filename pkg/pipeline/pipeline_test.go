@@ -4,16 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/docsvc/docsvc/pkg/document"
-	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/redistest"
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
@@ -353,61 +350,4 @@ func TestAFencedExecutionRemovesItsArtifacts(t *testing.T) {
 		}
 		r.committed(u.DocumentID, sample)
 	})
-}
-
-// pager extracts slowly enough for progress to be seen.
-type pager struct{ step chan struct{} }
-
-func (p pager) Extract(ctx context.Context, _ extract.Request, progress func(extract.Progress)) (*extract.Document, error) {
-	for page := 1; page <= 4; page++ {
-		progress(extract.Progress{Page: page, Pages: 4})
-		select {
-		case <-p.step:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	return &extract.Document{Format: "text", Blocks: []extract.Block{{Kind: "paragraph", Text: "text"}}, PageErrors: []extract.PageError{{Page: 3, Message: "torn"}},
-		Partial: true, Meta: extract.Metadata{Pages: 4, Words: 1}}, nil
-}
-
-func TestProgressIsSeen(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
-		r := newRig(t, s)
-		p := pager{step: make(chan struct{})}
-		r.work(func(c *Config) { c.Pool = p })
-		u := r.upload("a.pdf", sample)
-		r.process(u)
-		last := 0
-		for page := 1; page <= 4; page++ {
-			want := fmt.Sprintf("read %d of 4", page)
-			r.until(want, func() bool { return r.doc(u.DocumentID).CurrentStep == want })
-			d := r.doc(u.DocumentID)
-			if d.Status != document.Extracting || d.Progress <= last || d.Progress > 100 {
-				t.Errorf("page %d: %s at %d%% after %d%%", page, d.Status, d.Progress, last)
-			}
-			last = d.Progress
-			p.step <- struct{}{}
-		}
-		d := r.committed(u.DocumentID, "text")
-		if d.Progress != 100 || !d.Partial || fmt.Sprint(d.FailedPages) != "[3]" || d.Pages != 4 {
-			t.Errorf("at the end %d%%, partial %v, failed pages %v, %d pages", d.Progress, d.Partial, d.FailedPages, d.Pages)
-		}
-	})
-}
-
-// A document of many pages costs few writes.
-func TestProgressIsBounded(t *testing.T) {
-	t.Parallel()
-	s := redistest.Start(t, redistest.Miniredis)
-	r := newRig(t, s)
-	r.work(func(c *Config) { c.ProgressEvery = time.Hour })
-	u := r.upload("a.txt", strings.Repeat("A page.\n\n", 1000)+"End.")
-	before := r.rdb.XLen(context.Background(), "docsvc:events").Val()
-	r.process(u)
-	r.await(u.DocumentID, document.Completed)
-	if n := r.rdb.XLen(context.Background(), "docsvc:events").Val() - before; n > 5 {
-		t.Errorf("%d events of one document; want at most enqueued, claimed, one progress, finished", n)
-	}
 }
