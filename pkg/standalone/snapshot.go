@@ -1,0 +1,288 @@
+package standalone
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed capture.lua
+var captureScript string
+
+// A snapshot file is
+//
+//	docsvc-redis-snapshot 1 <keys> <unix time>\n
+//	commands as Redis clients send them (RESP arrays), which build the keyspace
+//	sha256 <hex of everything before this line>\n
+//
+// so that its middle part can also be fed to another Redis (redis-cli --pipe).
+const (
+	snapshotMagic   = "docsvc-redis-snapshot"
+	snapshotVersion = 1
+	snapshotName    = "snapshot"
+	previousName    = "snapshot.previous"
+
+	// maxBatch elements of one key go into one command.
+	maxBatch = 1000
+)
+
+// keyspace is the content of a Redis at one instant, as commands.
+type keyspace struct {
+	keys     int
+	taken    time.Time
+	commands [][]string
+}
+
+// capture reads everything that a Redis holds at one instant.
+func capture(ctx context.Context, rdb *redis.Client, now time.Time) (*keyspace, error) {
+	reply, err := rdb.Eval(ctx, captureScript, nil).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("reading the keyspace: %w", err)
+	}
+	ks := &keyspace{keys: len(reply), taken: now}
+	for _, r := range reply {
+		if err := ks.add(r); err != nil {
+			return nil, fmt.Errorf("reading the keyspace: %w", err)
+		}
+	}
+	return ks, nil
+}
+
+// add turns one entry of the capture script's answer into commands.
+func (ks *keyspace) add(entry any) error {
+	e, ok := entry.([]any)
+	if !ok || len(e) < 3 {
+		return fmt.Errorf("unexpected answer %T", entry)
+	}
+	key, kind := fmt.Sprint(e[0]), fmt.Sprint(e[1])
+	ttl, ok := e[2].(int64)
+	if !ok || len(e) < 4 {
+		return fmt.Errorf("key %q of type %s cannot be read", key, kind)
+	}
+	if ttl == 0 {
+		ttl = 1 // less than a millisecond left
+	}
+	switch kind {
+	case "string":
+		ks.commands = append(ks.commands, []string{"SET", key, fmt.Sprint(e[3])})
+	case "hash":
+		ks.many("HSET", key, e[3], 2, false)
+	case "list":
+		ks.many("RPUSH", key, e[3], 1, false)
+	case "set":
+		ks.many("SADD", key, e[3], 1, false)
+	case "zset":
+		ks.many("ZADD", key, e[3], 2, true)
+	case "stream":
+		if err := ks.stream(key, e[3]); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("key %q of type %s cannot be read", key, kind)
+	}
+	if ttl > 0 {
+		at := ks.taken.UnixMilli() + ttl
+		ks.commands = append(ks.commands, []string{"PEXPIREAT", key, strconv.FormatInt(at, 10)})
+	}
+	return nil
+}
+
+// many adds commands with the elements of a key, group by group; swap turns
+// the two of a group around.
+func (ks *keyspace) many(name, key string, content any, group int, swap bool) {
+	elements, _ := content.([]any)
+	for len(elements) > 0 {
+		n := min(len(elements), maxBatch*group)
+		command := make([]string, 2, 2+n)
+		command[0], command[1] = name, key
+		for i := 0; i+group <= n; i += group {
+			for j := range group {
+				at := j
+				if swap {
+					at = group - 1 - j
+				}
+				command = append(command, fmt.Sprint(elements[i+at]))
+			}
+		}
+		ks.commands = append(ks.commands, command)
+		elements = elements[n:]
+	}
+}
+
+// stream adds the commands of a stream: its entries, and one more with the
+// last generated id that is deleted again where entries were removed from the
+// end, so that no id is given out twice.
+func (ks *keyspace) stream(key string, content any) error {
+	c, _ := content.([]any)
+	if len(c) != 2 {
+		return fmt.Errorf("key %q of type stream cannot be read", key)
+	}
+	last, end := fmt.Sprint(c[0]), ""
+	entries, _ := c[1].([]any)
+	for _, e := range entries {
+		pair, _ := e.([]any)
+		if len(pair) != 2 {
+			return fmt.Errorf("key %q of type stream cannot be read", key)
+		}
+		end = fmt.Sprint(pair[0])
+		command := []string{"XADD", key, end}
+		fields, _ := pair[1].([]any)
+		for _, f := range fields {
+			command = append(command, fmt.Sprint(f))
+		}
+		ks.commands = append(ks.commands, command)
+	}
+	if last == "" || last == "0-0" {
+		last = "0-1" // a stream that never had an entry
+	}
+	if last != end {
+		ks.commands = append(ks.commands, []string{"XADD", key, last, "-", "-"}, []string{"XDEL", key, last})
+	}
+	return nil
+}
+
+// write replaces the snapshot in dir and keeps the one before it.
+func (ks *keyspace) write(dir string) error {
+	path := filepath.Join(dir, snapshotName)
+	previous := filepath.Join(dir, previousName)
+	_ = os.Remove(previous)
+	if err := os.Link(path, previous); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keeping the snapshot before: %w", err)
+	}
+	return replaceFile(path, func(w io.Writer) error {
+		sum := sha256.New()
+		b := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
+		fmt.Fprintf(b, "%s %d %d %d\n", snapshotMagic, snapshotVersion, ks.keys, ks.taken.Unix())
+		for _, c := range ks.commands {
+			fmt.Fprintf(b, "*%d\r\n", len(c))
+			for _, arg := range c {
+				fmt.Fprintf(b, "$%d\r\n%s\r\n", len(arg), arg)
+			}
+		}
+		if err := b.Flush(); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(w, "sha256 %s\n", hex.EncodeToString(sum.Sum(nil)))
+		return err
+	})
+}
+
+// damagedSnapshotError says what is wrong with a snapshot and how to go on.
+type damagedSnapshotError struct {
+	dir    string
+	reason string
+}
+
+func (e *damagedSnapshotError) Error() string {
+	text := fmt.Sprintf("the Redis snapshot %s is damaged: %s.", filepath.Join(e.dir, snapshotName), e.reason)
+	if info, err := os.Stat(filepath.Join(e.dir, previousName)); err == nil {
+		text += fmt.Sprintf(" The one before it, %s, is of %s: to go on with that one, rename it to %s.",
+			filepath.Join(e.dir, previousName), info.ModTime().Format(time.DateTime), snapshotName)
+	}
+	return text + " To begin with an empty queue and no document records, remove the directory " + e.dir + "; stored objects stay"
+}
+
+// readSnapshot reads the snapshot in dir. It never leaves anything out: a file
+// that is not exactly what was written is an error.
+func readSnapshot(dir string) (*keyspace, error) {
+	text, err := os.ReadFile(filepath.Join(dir, snapshotName))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, &damagedSnapshotError{dir, "it is missing"}
+		}
+		return nil, fmt.Errorf("reading the Redis snapshot: %w", err)
+	}
+	damaged := func(reason string) error { return &damagedSnapshotError{dir, reason} }
+	head, rest, ok := bytes.Cut(text, []byte("\n"))
+	var version int
+	var unix int64
+	ks := new(keyspace)
+	if _, err := fmt.Sscanf(string(head), snapshotMagic+" %d %d %d", &version, &ks.keys, &unix); !ok || err != nil {
+		return nil, damaged("it does not begin as one")
+	}
+	if version != snapshotVersion {
+		return nil, fmt.Errorf("the Redis snapshot %s has format %d, this docsvc reads %d: use the docsvc that wrote it", filepath.Join(dir, snapshotName), version, snapshotVersion)
+	}
+	const tail = len("sha256 ") + 2*sha256.Size + 1
+	if len(rest) < tail || !bytes.HasPrefix(rest[len(rest)-tail:], []byte("sha256 ")) {
+		return nil, damaged("its end is missing")
+	}
+	body := rest[:len(rest)-tail]
+	sum := sha256.Sum256(text[:len(text)-tail])
+	if got := strings.TrimSpace(string(rest[len(rest)-tail+len("sha256 "):])); got != hex.EncodeToString(sum[:]) {
+		return nil, damaged("its checksum is another one")
+	}
+	ks.taken = time.Unix(unix, 0)
+	if ks.commands, err = parseCommands(body); err != nil {
+		return nil, damaged(err.Error())
+	}
+	return ks, nil
+}
+
+// parseCommands reads RESP arrays of bulk strings.
+func parseCommands(b []byte) ([][]string, error) {
+	number := func(prefix byte) (int, error) {
+		line, rest, ok := bytes.Cut(b, []byte("\r\n"))
+		if !ok || len(line) < 2 || line[0] != prefix {
+			return 0, errors.New("a command is cut off")
+		}
+		b = rest
+		n, err := strconv.Atoi(string(line[1:]))
+		if err != nil || n < 0 || n > len(b) {
+			return 0, errors.New("a command has an impossible length")
+		}
+		return n, nil
+	}
+	var out [][]string
+	for len(b) > 0 {
+		args, err := number('*')
+		if err != nil {
+			return nil, err
+		}
+		command := make([]string, args)
+		for i := range command {
+			n, err := number('$')
+			if err != nil {
+				return nil, err
+			}
+			if len(b) < n+2 || string(b[n:n+2]) != "\r\n" {
+				return nil, errors.New("a command is cut off")
+			}
+			command[i], b = string(b[:n]), b[n+2:]
+		}
+		out = append(out, command)
+	}
+	return out, nil
+}
+
+// restore builds the keyspace in an empty Redis.
+func (ks *keyspace) restore(ctx context.Context, rdb *redis.Client) error {
+	for from := 0; from < len(ks.commands); from += maxBatch {
+		p := rdb.Pipeline()
+		for _, c := range ks.commands[from:min(from+maxBatch, len(ks.commands))] {
+			args := make([]any, len(c))
+			for i, a := range c {
+				args[i] = a
+			}
+			p.Do(ctx, args...)
+		}
+		if _, err := p.Exec(ctx); err != nil {
+			return fmt.Errorf("loading the Redis snapshot: %w", err)
+		}
+	}
+	return nil
+}
