@@ -103,8 +103,8 @@ type splitter struct {
 
 	path   []heading         // of the section in work
 	paths  map[int][]heading // of each of its headings, by span
-	atoms  []atom    // of the section in work
-	end    int       // byte offset up to which atoms were made
+	atoms  []atom            // of the section in work
+	end    int               // byte offset up to which atoms were made
 	chunks []Chunk
 
 	// A byte offset whose character offset is known, for counting on from there.

@@ -50,6 +50,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	in := &counter{r: io.NewSectionReader(f, 0, size)}
 	progress := block.NewProgress(sink, size)
 	w := newWalker(ctx, enc.Reader(in), sink.Block)
+	w.aside = sink.Aside
 	w.tick = func() error { return progress.At(in.n) }
 	err = w.walk()
 	if errors.Is(err, html.ErrBufferExceeded) {

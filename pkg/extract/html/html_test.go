@@ -66,6 +66,27 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+func TestNavigationAndFooterStandApart(t *testing.T) {
+	t.Parallel()
+	d := blocktest.Parse(t, Parse, []byte("<body><header><h1>Title</h1><nav><ul><li>Home<li><a href=x>Help</a><nav>in</nav></ul></nav></header><article><p>text</p><footer>by Ana</footer></article><footer><p>Imprint<p>2026</footer></body>"), block.Options{})
+	if got, want := blocktest.Outline(d.Blocks), "heading 1: Title\nparagraph: text\nparagraph: by Ana\n"; got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+	if got, want := blocktest.Outline(d.Asides), "header: Home⏎Help⏎in\nfooter: Imprint⏎2026\n"; got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+	// Where the end is missing, the content ends it.
+	d = blocktest.Parse(t, Parse, []byte("<nav>Home<main><p>text</main><footer>end"), block.Options{})
+	if got := blocktest.Outline(d.Blocks) + blocktest.Outline(d.Asides); got != "paragraph: text\nheader: Home\nfooter: end\n" {
+		t.Errorf("%q", got)
+	}
+	large := "<nav>" + strings.Repeat("<p>some link", 20000) + "</nav>"
+	if d = blocktest.Parse(t, Parse, []byte(large), block.Options{}); len(d.Asides) < 2 || len(d.Blocks) > 0 {
+		t.Errorf("%d asides, %d blocks", len(d.Asides), len(d.Blocks))
+	}
+	blocktest.Check(t, d, nil)
+}
+
 func TestNoText(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{" \n\t<html><title>x</title><body><p> </p><table><tr><td></table>", "<script>text</script>", "<img src=x>", ""} {

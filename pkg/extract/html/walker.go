@@ -15,15 +15,17 @@ type walker struct {
 	ctx  context.Context
 	z    *html.Tokenizer
 	emit func(block.Block) error
-	tick func() error // now and then, for progress; may be nil
-	meta metaData
+	// aside gets what stands apart from the page's content; nil to leave it in its place.
+	aside func(block.Block) error
+	tick  func() error // now and then, for progress; may be nil
+	meta  metaData
 
 	text     strings.Builder // of the paragraph that is open
 	space    bool            // white space came after the text
 	heading  int             // level of the open heading, 0 for none
 	pre      int             // open <pre>
 	quote    int             // open <blockquote>
-	inHead   bool
+	margin   margin
 	lists    listStack
 	tables   tableStack
 	skipping string // name of the element whose content is left out
@@ -85,7 +87,7 @@ func (w *walker) finish() error {
 			return err
 		}
 	}
-	return nil
+	return w.endMargin()
 }
 
 func (w *walker) textToken() {
@@ -214,6 +216,9 @@ func (w *walker) open(name string, attrs map[string]string) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
+	if err := w.openMargin(name); err != nil {
+		return err
+	}
 	switch name {
 	case "h1", "h2", "h3", "h4", "h5", "h6":
 		w.heading = int(name[1] - '0')
@@ -266,6 +271,9 @@ func (w *walker) endTag() error {
 		return nil
 	}
 	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.closeMargin(name); err != nil {
 		return err
 	}
 	switch name {
@@ -328,6 +336,9 @@ func (w *walker) flush() error {
 func (w *walker) put(b block.Block) error {
 	if w.tables.add(b) {
 		return nil
+	}
+	if w.margin.kind != "" {
+		return w.addMargin(b)
 	}
 	w.emitted++
 	return w.emit(b)
