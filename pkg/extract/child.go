@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,6 +61,8 @@ type childServer struct {
 	detect  detector
 	out     *frameWriter
 	setup   setupMessage
+	started map[string]bool // formats whose parser is ready
+	loading atomic.Bool     // the memory limit is suspended
 }
 
 func newChildServer(formats []format, detect detector) (*childServer, error) {
@@ -215,6 +219,9 @@ func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) err
 		if err := s.out.send(frameFormat, message); err != nil {
 			return err
 		}
+		if err := s.start(ctx, format); err != nil {
+			return err
+		}
 		sink := &frameSink{out: s.out, max: job.MaxOutput}
 		o := s.options()
 		o.Password, o.Charset = job.Password, found.Charset
@@ -231,40 +238,67 @@ func (s *childServer) options() block.Options {
 	return block.Options{CacheDir: s.setup.CacheDir, MemoryLimit: s.setup.MemoryLimit}
 }
 
-// warm makes every format ready for its first document. It reports progress
-// all the while, for it may take longer than the parent waits in silence.
+// warm makes every format ready for its first document.
 func (s *childServer) warm(ctx context.Context) error {
-	stop := s.out.tick(time.Second, progressMessage{Stage: "starting"})
-	defer stop()
 	for _, f := range s.formats {
-		if f.warm == nil {
-			continue
-		}
-		if err := f.warm(ctx, s.options()); err != nil {
-			return fmt.Errorf("preparing to read %s: %w", f.name, err)
+		if err := s.start(ctx, f); err != nil {
+			return err
 		}
 	}
-	returnMemory()
 	return nil
 }
 
-// limitMemory makes the garbage collector work harder before the limit is
-// reached, and ends the process when it is passed all the same. The parent
-// looks at resident memory where the system lets it; this works everywhere,
-// but not while the collector itself is held up.
+// start makes a parser ready if it has not been. That is no stranger's file's
+// doing, so the memory limit is suspended; and it is reported all the while,
+// for it may take longer than the parent waits in silence.
+func (s *childServer) start(ctx context.Context, f format) error {
+	if f.warm == nil || s.started[f.name] {
+		return nil
+	}
+	if err := s.out.send(frameStarting, true); err != nil {
+		return err
+	}
+	s.loading.Store(true)
+	debug.SetMemoryLimit(math.MaxInt64)
+	stop := s.out.tick(time.Second, progressMessage{Stage: "starting"})
+	err := f.warm(ctx, s.options())
+	stop()
+	if err != nil {
+		return fmt.Errorf("preparing to read %s: %w", f.name, err)
+	}
+	if s.started == nil {
+		s.started = make(map[string]bool)
+	}
+	s.started[f.name] = true
+	returnMemory()
+	s.softenMemory()
+	s.loading.Store(false)
+	return s.out.send(frameStarting, false)
+}
+
+// softenMemory makes the garbage collector work harder well before the limit.
+func (s *childServer) softenMemory() {
+	if s.setup.MemoryLimit > 0 {
+		debug.SetMemoryLimit(s.setup.MemoryLimit / 4 * 3)
+	}
+}
+
+// limitMemory ends the process when the limit is passed. The parent looks at
+// resident memory where the system lets it; this works everywhere, but not
+// while the garbage collector is held up.
 func (s *childServer) limitMemory() {
 	limit := s.setup.MemoryLimit
 	if limit <= 0 {
 		return
 	}
-	debug.SetMemoryLimit(limit / 4 * 3)
+	s.softenMemory()
 	debug.SetGCPercent(400)                       // the heap is small against the limit, which still holds
 	debug.SetMaxStack(int(min(limit/4, 256<<20))) // endless recursion is a crash, not a want of memory
 	go func() {
 		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 		for range time.Tick(50 * time.Millisecond) {
 			metrics.Read(sample)
-			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > uint64(limit) {
+			if used := sample[0].Value.Uint64() - sample[1].Value.Uint64(); used > uint64(limit) && !s.loading.Load() {
 				fmt.Fprintf(os.Stderr, "extract: %d MiB of memory in use, limit %d MiB\n", used>>20, limit>>20)
 				os.Exit(exitMemory)
 			}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,6 +85,9 @@ func childProcesses(pid int) []string {
 func runTestChild() int {
 	script := &testFormats{}
 	formats := append(registry(), format{name: "test", version: "1", parse: script.parse})
+	if os.Getenv(childVariable) == "heavy" {
+		formats = append(formats, format{name: "heavy", version: "1", parse: script.parse, warm: heavyStart})
+	}
 	server, err := newChildServer(formats, detectTest)
 	if err != nil {
 		return exitChannel
@@ -98,10 +102,25 @@ func runTestChild() int {
 
 func detectTest(r io.ReaderAt, size int64, name, declared string) (detect.Result, error) {
 	first := make([]byte, 1)
-	if _, err := r.ReadAt(first, 0); err == nil && first[0] == '!' {
+	_, _ = r.ReadAt(first, 0)
+	switch first[0] {
+	case '!':
 		return detect.Result{Format: "test", MIME: "application/x-test"}, nil
+	case '?':
+		return detect.Result{Format: "heavy", MIME: "application/x-heavy"}, nil
 	}
 	return detect.Detect(r, size, name, declared)
+}
+
+// heavyStart takes more memory for a moment than a document may.
+func heavyStart(context.Context, block.Options) error {
+	var all [][]byte
+	for range 75 {
+		all = append(all, bytes.Repeat([]byte{1}, 4<<20))
+		time.Sleep(2 * time.Millisecond)
+	}
+	runtime.KeepAlive(all)
+	return nil
 }
 
 // testFormats does what a document's lines say.
@@ -112,7 +131,7 @@ type testFormats struct {
 func (s *testFormats) parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
 	lines := bufio.NewScanner(io.NewSectionReader(f, 0, size))
 	for lines.Scan() {
-		word, rest, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "!"), " ")
+		word, rest, _ := strings.Cut(strings.TrimLeft(lines.Text(), "!?"), " ")
 		if err := s.do(ctx, word, rest, o, sink); err != nil {
 			return err
 		}

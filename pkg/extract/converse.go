@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
@@ -50,6 +51,8 @@ type watch struct {
 	stop chan struct{}
 	done chan struct{}
 
+	limit atomic.Int64 // of resident memory, in bytes
+
 	mu  sync.Mutex
 	why error
 }
@@ -75,6 +78,7 @@ func (w *watch) end() error {
 
 func (p *Pool) watch(ctx context.Context, c *child) *watch {
 	w := &watch{c: c, stop: make(chan struct{}), done: make(chan struct{})}
+	w.limit.Store(p.o.MemoryLimit)
 	go func() {
 		defer close(w.done)
 		ticker := time.NewTicker(memoryPoll)
@@ -87,7 +91,7 @@ func (p *Pool) watch(ctx context.Context, c *child) *watch {
 				w.fail(context.Cause(ctx))
 				return
 			case <-ticker.C:
-				if rss, ok := p.rss(c.pid()); ok && rss > p.o.MemoryLimit {
+				if rss, ok := p.rss(c.pid()); ok && rss > w.limit.Load() {
 					w.fail(p.memoryError())
 					return
 				}
@@ -112,6 +116,12 @@ func (p *Pool) converse(ctx context.Context, c *child, to *collector, progress f
 			t, payload, err := c.receive()
 			if err != nil {
 				return nil, err
+			}
+			if t == frameStarting {
+				if err := p.starting(c, w, payload); err != nil {
+					return nil, err
+				}
+				continue
 			}
 			end, err := to.take(t, payload, progress)
 			if end != nil || err != nil {
@@ -142,6 +152,31 @@ func (p *Pool) converse(ctx context.Context, c *child, to *collector, progress f
 	default:
 		return &deathError{exit: c.exit() + c.stderr.lastLine(), accepted: to.accepted}
 	}
+}
+
+// startAllowance is what a child may take while it compiles PDFium, in bytes;
+// it takes about 400 MiB.
+const startAllowance = 1 << 30
+
+// maxStarts bounds how often one child may claim to load a parser.
+const maxStarts = 8
+
+// starting suspends the memory limit while a parser loads what it keeps.
+func (p *Pool) starting(c *child, w *watch, payload []byte) error {
+	var begins bool
+	if err := decode(frameStarting, payload, &begins); err != nil {
+		return err
+	}
+	if begins == c.loading || c.starts >= maxStarts {
+		return fmt.Errorf("%w: %q out of turn", errFrame, frameStarting)
+	}
+	c.loading = begins
+	w.limit.Store(p.o.MemoryLimit)
+	if begins {
+		c.starts++
+		w.limit.Store(max(p.o.MemoryLimit, startAllowance))
+	}
+	return nil
 }
 
 // verdict turns the error that a child reported into Extract's.

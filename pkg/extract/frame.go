@@ -27,6 +27,7 @@ const (
 	frameReady     frameType = 'R' // null: set up, waiting for a job
 	frameAccepted  frameType = 'a' // null: the request was read; from here on a death counts against the document
 	frameFormat    frameType = 'F' // formatMessage
+	frameStarting  frameType = 'K' // bool: true when a parser begins to load what it keeps, false when it is done; before a document is parsed
 	frameMeta      frameType = 'M' // block.Metadata
 	frameBlocks    frameType = 'B' // []block.Block of the body
 	frameAsides    frameType = 'A' // []block.Block

@@ -26,6 +26,7 @@ func TestParentTrustsNoFrame(t *testing.T) {
 		"JSON of the wrong type": {`"\x00\x00\x00\x04B3.14"`, block.CodeCrash},
 		"empty payload":          {`"\x00\x00\x00\x00W"`, block.CodeCrash},
 		"accepted twice":         {`"\x00\x00\x00\x04anull"`, block.CodeCrash},
+		"loading twice":          {`"\x00\x00\x00\x04Ktrue\x00\x00\x00\x04Ktrue"`, block.CodeCrash},
 		"ready in between":       {`"\x00\x00\x00\x04Rnull"`, block.CodeCrash},
 	} {
 		t.Run(name, func(t *testing.T) {

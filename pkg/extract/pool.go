@@ -214,7 +214,7 @@ func (p *Pool) lease(ctx context.Context) (*child, error) {
 	for len(p.idle) > 0 {
 		c := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
-		if !c.dead() {
+		if !c.gone {
 			p.mu.Unlock()
 			return c, nil
 		}
@@ -238,7 +238,7 @@ func (p *Pool) lease(ctx context.Context) (*child, error) {
 	}
 	p.mu.Lock()
 	closed := p.closed
-	if !c.dead() {
+	if !c.gone {
 		p.alive[c] = struct{}{}
 	}
 	p.mu.Unlock()
@@ -258,6 +258,7 @@ func (p *Pool) lease(ctx context.Context) (*child, error) {
 // forget is called when a child has been reaped.
 func (p *Pool) forget(c *child) {
 	p.mu.Lock()
+	c.gone = true
 	delete(p.alive, c)
 	if i := slices.Index(p.idle, c); i >= 0 {
 		p.idle = slices.Delete(p.idle, i, i+1)
@@ -272,7 +273,7 @@ func (p *Pool) giveBack(c *child) {
 	rss, _ := p.rss(c.pid())
 	usedUp := c.served.Add(1) >= int64(p.o.RecycleAfter) || rss > p.o.MemoryLimit/2
 	p.mu.Lock()
-	if keep := !usedUp && !p.closed && !c.broken && !c.dead(); keep {
+	if keep := !usedUp && !p.closed && !c.broken && !c.gone; keep {
 		p.idle = append(p.idle, c)
 		p.mu.Unlock()
 		return

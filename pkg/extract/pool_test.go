@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/pdf/pdftest"
 )
 
 // testPool is a pool of children that understand test documents.
@@ -222,6 +223,49 @@ func TestExtractEndsWhatTakesTooMuchMemory(t *testing.T) {
 		wantCode(t, err, block.CodeMemory)
 		stillWorks(t, p)
 	})
+}
+
+// Compiling PDFium takes more than a document may.
+func TestLoadingAParserMayTakeMoreMemory(t *testing.T) {
+	t.Parallel()
+	p := testPool(t, func(o *PoolOptions) { o.MemoryLimit = 192 << 20; o.Env = []string{childVariable + "=heavy"} })
+	doc, err := extractText(t, p, "?text heavy")
+	if err != nil || doc.Format != "heavy" || doc.Blocks[0].Text != "heavy" {
+		t.Fatalf("document %+v, error %v", doc, err)
+	}
+	_, err = extractText(t, p, "!allocate")
+	wantCode(t, err, block.CodeMemory)
+	stillWorks(t, p)
+}
+
+func TestWarmKeepsAChildForTheFirstDocument(t *testing.T) {
+	t.Parallel()
+	p := testPool(t, func(o *PoolOptions) { o.CacheDir = pdftest.CacheDir(t) })
+	if err := p.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Stats(); s.Children != 1 || s.Busy != 0 {
+		t.Errorf("after Warm: %+v", s)
+	}
+	// Nothing is left to be loaded: the same child does it, and a limit on
+	// memory that loading would break holds from the start.
+	raw := pdftest.Doc{Title: "Warm", Pages: []pdftest.Page{{Lines: pdftest.Lines(11, "One page.")}, {Entries: "/Contents 9999 0 R"}}}.Bytes()
+	doc, err := p.Extract(t.Context(), Request{File: testFile(t, string(raw)), Name: "a.pdf", DeclaredType: "application/pdf"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc.Format != "pdf" || doc.MIME != "application/pdf" || doc.Meta.Title != "Warm" || doc.Meta.Pages != 2 || len(doc.Blocks) != 1 || doc.Blocks[0].Page != 1 {
+		t.Errorf("document %+v", doc)
+	}
+	if s := p.Stats(); s.Children != 1 {
+		t.Errorf("after a document: %+v", s)
+	}
+	locked := pdftest.Doc{Password: "p", Pages: []pdftest.Page{{Lines: pdftest.Lines(11, "Locked.")}}}.Bytes()
+	_, err = p.Extract(t.Context(), Request{File: testFile(t, string(locked))}, nil)
+	wantCode(t, err, block.CodeEncrypted)
+	if doc, err = p.Extract(t.Context(), Request{File: testFile(t, string(locked)), Password: "p"}, nil); err != nil || doc.Blocks[0].Text != "Locked." {
+		t.Errorf("with the password: %+v, %v", doc, err)
+	}
 }
 
 func TestExtractEndsWithItsContext(t *testing.T) {

@@ -27,14 +27,17 @@ const (
 
 // child is one running child process, used by one document at a time.
 type child struct {
-	cmd    *exec.Cmd
-	conn   *net.UnixConn
-	frames *bufio.Reader
-	buf    []byte // of the last frame read
-	stderr *stderrLog
-	served atomic.Int64 // documents
-	broken bool         // must not be used again; set by its user
+	cmd     *exec.Cmd
+	conn    *net.UnixConn
+	frames  *bufio.Reader
+	buf     []byte // of the last frame read
+	stderr  *stderrLog
+	served  atomic.Int64 // documents
+	starts  int          // parsers that began to load
+	loading bool         // one of them has not finished
+	broken  bool         // must not be used again; set by its user
 
+	gone   bool          // reaped; guarded by the pool's mutex
 	exited chan struct{} // closed when reaped
 	kill   func()        // ends the process group; may be called at any time, any number of times
 }
@@ -89,8 +92,8 @@ func startChild(o PoolOptions, reaped func(*child)) (*child, error) {
 		alive = false
 		gone.Unlock()
 		o.Log.Debug().Int("pid", pid).Int64("documents", c.served.Load()).AnErr("exit", err).Msg("extraction child ended")
-		close(c.exited)
 		reaped(c)
+		close(c.exited)
 	}()
 	o.Log.Debug().Int("pid", pid).Msg("extraction child started")
 	return c, nil
@@ -110,16 +113,6 @@ func socketPair() (parent, child *os.File, err error) {
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
-
-// dead reports whether the process has been reaped.
-func (c *child) dead() bool {
-	select {
-	case <-c.exited:
-		return true
-	default:
-		return false
-	}
-}
 
 // setUp tells a new child its limits and waits until it is ready.
 func (c *child) setUp(ctx context.Context, m setupMessage) error {

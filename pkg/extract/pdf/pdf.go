@@ -47,9 +47,13 @@ type Reader struct {
 // NewReader makes a Reader. It takes nothing until the first document.
 func NewReader() *Reader { return &Reader{} }
 
-// Warm loads PDFium, compiling it when the cache doesn't have it.
+// Warm loads PDFium, compiling it when the cache doesn't have it. Why the
+// result can't be kept is written to standard error, which in a child is its parent's log.
 func (r *Reader) Warm(ctx context.Context, o block.Options) error {
-	_, err := r.load(o)
+	e, err := r.load(o)
+	if err == nil && e.uncached != nil {
+		fmt.Fprintln(os.Stderr, "PDFium is compiled anew by every process:", e.uncached)
+	}
 	return err
 }
 
