@@ -153,6 +153,46 @@ func TestCancelReadsAgainWhenTheJobMoved(t *testing.T) {
 	})
 }
 
+func TestCancelAndRequeueCheckWhatTheyReadAgain(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range []struct{ name, op, seed, meanwhile, want string }{
+			{"deleted", "cancel", "HSET rq:job:j1 origin q data {call}", "DEL rq:job:j1", "- rq:job:j1 data = pickle app.work(1)\n- rq:job:j1 origin = q"},
+			{"moved to another queue", "cancel", "HSET rq:job:j1 origin q status queued", "HSET rq:job:j1 origin p", `
+				- rq:job:j1 origin = q
+				- rq:job:j1 status = queued
+				+ docsvc:events #0 from=queued job=j1 queue=p reason=canceled to=canceled
+				+ docsvc:receipts <id> 1795435200250
+				+ rq:canceled:p j1 1795435200
+				+ rq:job:j1 origin = p
+				+ rq:job:j1 status = canceled`},
+			{"deleted", "requeue", "HSET rq:job:j1 origin q status failed", "DEL rq:job:j1", "- rq:job:j1 origin = q\n- rq:job:j1 status = failed"},
+			{"requeued by another", "requeue", "HSET rq:job:j1 origin q status failed", "HSET rq:job:j1 status queued\nRPUSH rq:queue:q j1", `
+				- rq:job:j1 status = failed
+				+ rq:job:j1 status = queued
+				+ rq:queue:q [j1]`},
+		} {
+			f := newFixture(t, s, Options{})
+			f.seed(c.seed)
+			f.o.Effects = func(Transition) Extra {
+				f.seed(c.meanwhile)
+				c.meanwhile = ""
+				return Extra{}
+			}
+			wantChange(t, f.change(func() {
+				var err error
+				if c.op == "cancel" {
+					_, err = f.Cancel(context.Background(), "j1")
+				} else {
+					_, err = f.Requeue(context.Background(), "j1", RequeueOptions{})
+				}
+				if c.name == "deleted" && !errors.Is(err, ErrNoJob) {
+					t.Errorf("%s of a job just deleted: %v", c.op, err)
+				}
+			}), c.want)
+		}
+	})
+}
+
 func (c *Client) mustClaim(t *testing.T) Claimed {
 	t.Helper()
 	got, err := c.Claim(context.Background(), ClaimRequest{Worker: []string{"w9"}, Queues: []string{"q"}})

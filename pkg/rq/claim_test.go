@@ -1,12 +1,15 @@
 package rq
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
@@ -47,6 +50,7 @@ func TestClaimStartsTheJob(t *testing.T) {
 			+ docsvc:lease:q j1:<id> 1795435212250
 			+ docsvc:worker:w1 execution = j1:<id>
 			+ docsvc:worker:w1 queue = q
+			+ docsvc:worker:w1 ttl 86400
 			+ rq:execution:j1:<id> created_at = 1795435200.25
 			+ rq:execution:j1:<id> id = <id>
 			+ rq:execution:j1:<id> last_heartbeat = 1795435200.25
@@ -154,12 +158,16 @@ func TestClaimTakesNothingWhileSuspended(t *testing.T) {
 	})
 }
 
-func TestClaimPassesByAQueueKeyOfAnotherType(t *testing.T) {
+func TestClaimPassesByAQueueKeyOfAnotherTypeAndSaysSo(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
-		f := newFixture(t, s, Options{})
+		var log bytes.Buffer
+		f := newFixture(t, s, Options{Log: zerolog.New(&log)})
 		f.seed(queuedJob + "\nSET rq:queue:high x")
 		if got := ids(f.claim("w1", "w2")); got != "w1=j1" {
 			t.Errorf("claimed %q", got)
+		}
+		if got := log.String(); strings.Count(got, "rq:queue:high") != 1 {
+			t.Errorf("logged %q", got)
 		}
 	})
 }

@@ -121,6 +121,26 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 	})
 }
 
+// Between looking and taking its worker sent a heartbeat, or it turned out ours.
+func TestMaintenanceChecksAgainWhenItTakes(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, meanwhile := range []string{"ZADD rq:wip:q 1795435201 p1:x", "ZADD docsvc:lease:q 1 p1:x", "ZREM rq:wip:q p1:x"} {
+			f := newFixture(t, s, Options{})
+			f.seed(foreign)
+			f.o.Effects = func(Transition) Extra {
+				f.seed(meanwhile)
+				return Extra{}
+			}
+			if m := f.maintain(); len(m.Abandoned) != 0 {
+				t.Errorf("after %s: %+v", meanwhile, m)
+			}
+			if got, err := f.Job(context.Background(), "p1"); err != nil || got.Status != StatusStarted {
+				t.Errorf("after %s: %+v %v", meanwhile, got, err)
+			}
+		}
+	})
+}
+
 // A Python worker died between taking the job and starting it.
 func TestMaintenancePushesBackFromTheIntermediateList(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {

@@ -2,6 +2,7 @@ package rq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -69,6 +70,11 @@ func expiredFrom(r reply) []expired {
 func (c *Client) recover(ctx context.Context, mode string, found []expired) ([]Recovered, error) {
 	calls, taken, trs := []call{}, make([]Recovered, len(found)), make([]Transition, len(found))
 	for i, x := range found {
+		if errors.Is(x.job.PayloadErr, ErrDataTooLarge) { // for the overview: read it alone
+			if whole, err := c.Job(ctx, x.job.ID); err == nil {
+				x.job = whole
+			}
+		}
 		e, counted := c.rule(x)
 		e.transition.At = c.o.Clock()
 		if e.delay > 0 {

@@ -3,6 +3,7 @@ package rq
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,41 @@ func TestRecoverRemovesStaleLeases(t *testing.T) {
 			if f.rdb.Exists(context.Background(), key).Val() != 0 {
 				t.Errorf("%s is left: %v", key, f.keyspace())
 			}
+		}
+	})
+}
+
+// The job runs elsewhere under another execution: only the old one goes.
+func TestRecoverDoesNotTakeWhatAnotherExecutionHolds(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{Idempotent: idempotent})
+		f.seed(startedJob + awake + "ZREM rq:wip:q j1:e1\nZADD rq:wip:q 1795439999 j1:e2\nZADD docsvc:lease:q 1795439999000 j1:e2")
+		f.afterLease()
+		if got := f.recovered(); len(got) != 0 || f.running().Status != StatusStarted {
+			t.Errorf("recovered %+v, the job is %s", got, f.running().Status)
+		}
+		if n := f.rdb.ZCard(context.Background(), "docsvc:lease:q").Val(); n != 1 {
+			t.Errorf("%d leases are left", n)
+		}
+	})
+}
+
+func TestRecoverKnowsTheFunctionOfALongPayload(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{Idempotent: idempotent})
+		noise := make([]byte, 3*headLimit) // not compressible
+		for i := range noise {
+			noise[i] = byte(rand.IntN(256))
+		}
+		data, err := encodePayload(Pickle, "app.work", []any{noise}, nil)
+		if err != nil || len(data) < headLimit {
+			t.Fatalf("%d bytes, %v", len(data), err)
+		}
+		f.seed(startedJob + awake)
+		f.rdb.HSet(context.Background(), "rq:job:j1", "data", data)
+		f.afterLease()
+		if got := f.recovered(); len(got) != 1 || got[0].Reason != ReasonRecovered || got[0].Func != "app.work" {
+			t.Errorf("recovered %+v", got)
 		}
 	})
 }

@@ -56,6 +56,7 @@ type WorkerBirth struct {
 	Host    string
 	BootID  string // of the running kernel, "" when unknown
 	PID     int
+	Started time.Time // of the process; tells it from an earlier one of the same PID
 	Version string
 }
 
@@ -141,7 +142,7 @@ func (c *Client) RegisterWorkers(ctx context.Context, births []WorkerBirth) erro
 	for _, b := range births {
 		keys = append(keys, keyWorker(b.Name), c.keySlot(b.Name))
 		t.str(b.Name).list(b.Queues).list(b.fields()).list([]string{
-			"host", b.Host, "boot", b.BootID, "pid", strconv.Itoa(b.PID),
+			"host", b.Host, "boot", b.BootID, "pid", strconv.Itoa(b.PID), "started", b.startText(),
 		})
 	}
 	r, err := c.run(ctx, call{scriptRegister, keys, t})
@@ -205,7 +206,7 @@ func (c *Client) deadTokens(ctx context.Context, births []WorkerBirth) ([]string
 	cmds := make([]*redis.SliceCmd, len(births))
 	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, b := range births {
-			cmds[i] = p.HMGet(ctx, c.keySlot(b.Name), "token", "host", "boot", "pid")
+			cmds[i] = p.HMGet(ctx, c.keySlot(b.Name), "token", "host", "boot", "pid", "started")
 		}
 		return nil
 	})
@@ -215,16 +216,34 @@ func (c *Client) deadTokens(ctx context.Context, births []WorkerBirth) ([]string
 	var dead []string
 	for i, b := range births {
 		f := cmds[i].Val()
-		if len(f) != 4 || b.BootID == "" || f[1] != b.Host || f[2] != b.BootID {
+		if len(f) != 5 || b.BootID == "" || f[1] != b.Host || f[2] != b.BootID {
 			continue
 		}
 		token, _ := f[0].(string)
 		pid, _ := f[3].(string)
-		if n, err := strconv.Atoi(pid); err == nil && n > 0 && n != b.PID && !processExists(n) {
+		started, _ := f[4].(string)
+		if n, err := strconv.Atoi(pid); err == nil && n > 0 && b.outlived(n, started) {
 			dead = append(dead, token)
 		}
 	}
 	return dead, nil
+}
+
+// startText is when the process started, "" when unknown.
+func (b WorkerBirth) startText() string {
+	if b.Started.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(b.Started.UnixMilli(), 10)
+}
+
+// outlived reports whether the process of that pid and start, on the host and
+// boot of b, is gone. In a container every process in turn may have pid 1.
+func (b WorkerBirth) outlived(pid int, started string) bool {
+	if pid == b.PID {
+		return started != "" && b.startText() != "" && started != b.startText()
+	}
+	return !processExists(pid)
 }
 
 // processExists asks the kernel with signal 0. A process that may not be

@@ -24,7 +24,7 @@ func TestRegisterWorkers(t *testing.T) {
 		f := newFixture(t, s, Options{})
 		f.seed("HSET rq:worker:w1 death then failed_job_count 4 birth then") // died yesterday
 		b := birth("w1")
-		b.PID = 77
+		b.PID, b.Started = 77, noon.Add(-time.Second)
 		got := f.change(func() {
 			if err := f.register(b); err != nil {
 				t.Error(err)
@@ -38,6 +38,7 @@ func TestRegisterWorkers(t *testing.T) {
 			+ docsvc:worker:w1 host = here
 			+ docsvc:worker:w1 lease = 1795435212250
 			+ docsvc:worker:w1 pid = 77
+			+ docsvc:worker:w1 started = 1795435199250
 			+ docsvc:worker:w1 token = <id>
 			+ docsvc:worker:w1 ttl 86400
 			+ rq:worker:w1 birth = 2026-11-23T12:00:00.250000Z
@@ -100,13 +101,14 @@ func TestRegisterTakesOverTheDead(t *testing.T) {
 			{"gone, but of another host", "there", "boot1", dead, 0, false},
 			{"gone, but before a reboot", "here", "boot0", dead, 0, false},
 			{"alive on this host", "here", "boot1", os.Getppid(), 0, false},
+			{"our pid, started before", "here", "boot1", os.Getpid(), 0, true},
 		}
 		for _, c := range cases {
 			f := newFixture(t, s, Options{})
 			old := New(f.rdb, Options{})
 			old.fixedTime = f.fixedTime
 			b := birth("w1")
-			b.Host, b.BootID, b.PID = c.host, c.boot, c.pid
+			b.Host, b.BootID, b.PID, b.Started = c.host, c.boot, c.pid, noon.Add(-time.Hour)
 			if err := old.RegisterWorkers(context.Background(), []WorkerBirth{b}); err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +117,9 @@ func TestRegisterTakesOverTheDead(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.now = f.now.Add(c.after)
-			err := f.register(birth("w1"))
+			mine := birth("w1")
+			mine.Started = noon
+			err := f.register(mine)
 			if (err == nil) != c.taken {
 				t.Errorf("%s: %v", c.name, err)
 			}

@@ -69,6 +69,7 @@ local function main()
       'last_heartbeat', now)
     w('EXPIRE', K.worker(worker), int(ttl))
     w('HSET', K.slot(worker), 'execution', member, 'queue', q)
+    w('EXPIRE', K.slot(worker), '86400')
     w('HSET', K.job(j), 'last_heartbeat', now, 'status', 'started', 'started_at', now, 'worker_name', worker)
     w('PERSIST', K.job(j))
     if redis.call('EXISTS', K.intermediate(q)) == 1 then

@@ -24,7 +24,7 @@ local function forget(j)
       w('ZREM', key, j)
     end
   end
-  w('DEL', K.job(j), K.dependents(j), K.dependencies(j))
+  w('DEL', K.job(j))
   w('HDEL', K.recovered, j)
 end
 

@@ -158,20 +158,14 @@ end
 -- children that are still deferred are taken: RQ would queue one again whose
 -- parent is run twice.
 local function dependents(parent, status)
-  local children = r('SMEMBERS', K.dependents(parent)) or {}
-  local left = #children
-  for _, child in ipairs(children) do
+  for _, child in ipairs(r('SMEMBERS', K.dependents(parent)) or {}) do
     if get(child, 'status') == 'deferred' then
       local tolerant = get(child, 'allow_dependency_failures') == '1'
       local allowed = status == 'finished' or (status == 'failed' and tolerant)
       if allowed and met(child, parent, tolerant) and release(child) then
         w('SREM', K.dependents(parent), child)
-        left = left - 1
       end
     end
-  end
-  if #children > 0 and left == 0 then
-    w('DEL', K.dependents(parent))
   end
 end
 
