@@ -40,12 +40,17 @@ func (c *Cleaner) run(ctx context.Context, t Task, log zerolog.Logger) (Report, 
 		part.Type = kind
 		r, err := c.part(ctx, part, log)
 		total.add(r)
-		total.Seconds = c.c.Clock().Sub(began).Seconds()
+		total.Seconds = c.since(began)
 		if err != nil {
 			return total, err
 		}
 	}
 	return total, nil
+}
+
+// since is the time from began on, in seconds with milliseconds.
+func (c *Cleaner) since(began time.Time) float64 {
+	return float64(c.c.Clock().Sub(began).Milliseconds()) / 1000
 }
 
 func empty(t Task) Report {
@@ -73,7 +78,7 @@ func (c *Cleaner) part(ctx context.Context, t Task, log zerolog.Logger) (Report,
 	if flushed := r.flush(ctx); err == nil {
 		err = flushed
 	}
-	r.Seconds = c.c.Clock().Sub(began).Seconds()
+	r.Seconds = c.since(began)
 	r.progress("cleaned", err)
 	return r.Report, err
 }

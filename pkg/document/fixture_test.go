@@ -69,7 +69,19 @@ func newFixture(t *testing.T, srv *redistest.Server, change func(*Config)) *fixt
 		change(&c)
 	}
 	f.Service = New(c)
+	// The reader of events ends within a second of its last waiter.
+	t.Cleanup(func() {
+		for f.watching() {
+			time.Sleep(time.Millisecond)
+		}
+	})
 	return f
+}
+
+func (f *fixture) watching() bool {
+	f.watch.mu.Lock()
+	defer f.watch.mu.Unlock()
+	return f.watch.running
 }
 
 // each runs f on every engine.
@@ -77,6 +89,12 @@ func each(t *testing.T, f func(t *testing.T, f *fixture)) {
 	t.Helper()
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, srv *redistest.Server) { f(t, newFixture(t, srv, nil)) })
+}
+
+// startRedis starts a redis-server, which can be killed.
+func startRedis(t *testing.T) *redistest.Server {
+	t.Helper()
+	return redistest.Start(t, redistest.RedisServer)
 }
 
 // withoutRedis is the same service, with nothing listening where its Redis was.

@@ -270,6 +270,42 @@ func TestProcessAgainAfterFailureAndCancel(t *testing.T) {
 	})
 }
 
+// What was decided from a record that has changed since is not done.
+func TestStaleDecisionsAreRefused(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		up, a := f.queued()
+		stale, err := f.view(t.Context(), up.DocumentID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting := *stale.Document
+		waiting.Status = AwaitingUpload
+		if _, done := f.complete("s1", "t1"); done.Err != nil {
+			t.Fatal(done.Err)
+		}
+		before := f.dump()
+		finished := &rq.Job{ID: a.JobID, Status: rq.StatusFinished}
+		var swept Swept
+		for name, call := range map[string]func() error{
+			"enqueue": func() error { _, err := f.run(t.Context(), stale.Document, nil, nil, false); return err },
+			"requeue": func() error { _, err := f.run(t.Context(), stale.Document, finished, nil, false); return err },
+			"expire":  func() error { return f.expire(t.Context(), &waiting) },
+			"release": func() error { return f.mark(t.Context(), stale) },
+			"revive":  func() error { return f.revive(t.Context(), stale, &swept, "test") },
+			"give up": func() error { return f.giveUp(t.Context(), stale, CodeJobLost, "test") },
+			"adopt":   func() error { return f.adopt(t.Context(), stale.Document, &rq.Job{ID: a.JobID}) },
+		} {
+			var raced *rq.ConditionError
+			if err := call(); !errors.As(err, &raced) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if diff := difference(before, f.dump()); diff != "" {
+			t.Errorf("changed %s", diff)
+		}
+	})
+}
+
 // The job's hash lives shorter than the document's record.
 func TestProcessAgainWhenTheJobIsGone(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {

@@ -95,8 +95,10 @@ func present(text string) *string {
 	return &text
 }
 
+// inSeconds has milliseconds at most. Divided, not summed up as
+// Duration.Seconds does, so that 7.278 is written so.
 func inSeconds(d time.Duration) *float64 {
-	f := max(0, d).Round(time.Millisecond).Seconds()
+	f := float64(max(0, d).Milliseconds()) / 1000
 	return &f
 }
 

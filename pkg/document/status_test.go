@@ -83,6 +83,15 @@ func TestStatusThroughALife(t *testing.T) {
 	})
 }
 
+func TestProcessingTimeHasMilliseconds(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{7278*time.Millisecond + 999: "7.278", -time.Second: "0", 90 * time.Second: "90"} {
+		if b, err := json.Marshal(inSeconds(d)); err != nil || string(b) != want {
+			t.Errorf("%v: %s, %v", d, b, err)
+		}
+	}
+}
+
 func TestStatusOfNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, redistest.Start(t, redistest.Miniredis), nil)

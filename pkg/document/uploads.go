@@ -182,8 +182,8 @@ func (s *Service) ArtifactVerdict(ctx context.Context, id, executionID string) (
 		return Keep, err
 	case !v.Status.Final() || (v.job != "" && !v.job.Final()):
 		return Keep, nil // an execution may be at work and commit
-	case v.ExecutionID == executionID:
-		return Keep, nil
+	case v.ExecutionID == executionID, v.OriginalKey == OriginalKey(id, executionID):
+		return Keep, nil // a duplicate has no artifacts, but may have its original
 	}
 	return Remove, nil
 }

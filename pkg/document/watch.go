@@ -26,10 +26,12 @@ type watcher struct {
 	mu      sync.Mutex
 	waiting map[string]map[chan struct{}]bool // by document id
 	running bool
+	left    chan struct{} // gets a value when the last waiter leaves
 }
 
 func newWatcher(rdb redis.UniversalClient, stream string, log zerolog.Logger) *watcher {
-	return &watcher{rdb: rdb, stream: stream, log: log, waiting: map[string]map[chan struct{}]bool{}}
+	return &watcher{rdb: rdb, stream: stream, log: log, waiting: map[string]map[chan struct{}]bool{},
+		left: make(chan struct{}, 1)}
 }
 
 // subscribe returns a channel that gets a value after something happened to
@@ -55,6 +57,12 @@ func (w *watcher) unsubscribe(id string, c chan struct{}) {
 	delete(w.waiting[id], c)
 	if len(w.waiting[id]) == 0 {
 		delete(w.waiting, id)
+	}
+	if len(w.waiting) == 0 {
+		select {
+		case w.left <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -110,7 +118,12 @@ func (w *watcher) wanted() bool {
 func (w *watcher) failed(err error) {
 	w.log.Debug().Err(err).Msg("reading the events stream")
 	w.notify("")
-	time.Sleep(watchBlock)
+	wait := time.NewTimer(watchBlock)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-w.left:
+	}
 }
 
 // notify wakes those who wait for the document, "" for all.

@@ -153,7 +153,7 @@ func (c *Checker) queues(ctx context.Context, r *Report) []finding {
 	var found []finding
 	for _, i := range infos {
 		r.Queues[i.Name] = Queue{Available: true, Length: i.Length, Failed: i.Failed, Started: i.Started,
-			Scheduled: i.Scheduled, Workers: i.Workers, OldestAgeSeconds: i.OldestAge.Round(time.Millisecond).Seconds()}
+			Scheduled: i.Scheduled, Workers: i.Workers, OldestAgeSeconds: float64(i.OldestAge.Milliseconds()) / 1000}
 		switch {
 		case i.Length+i.Scheduled > 0 && i.Workers == 0:
 			found = append(found, finding{Degraded, fmt.Sprintf(

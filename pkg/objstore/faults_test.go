@@ -3,6 +3,7 @@ package objstore_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -104,6 +105,44 @@ func TestBrokenBody(t *testing.T) {
 	if text, err := read(s, "doc", objstore.GetOptions{}); !errors.Is(err, objstore.ErrUnavailable) {
 		t.Fatalf("read %q, %v", text, err)
 	}
+}
+
+// A body that stands still in the middle, on a connection that stays open.
+func TestStalledBody(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	transport := srv.Transport(t)
+	s := open(t, srv, func(c *objstore.Config) {
+		c.IdleTimeout = 20 * time.Millisecond
+		c.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := transport.RoundTrip(r)
+			if err == nil && r.Method == http.MethodGet {
+				resp.Body = stalled{resp.Body, r.Context()}
+			}
+			return resp, err
+		})
+	})
+	put(t, s, "doc", "some text")
+	text, err := read(s, "doc", objstore.GetOptions{})
+	if !errors.Is(err, objstore.ErrUnavailable) || !strings.Contains(err.Error(), "stopped sending") || text != "some" {
+		t.Fatalf("read %q, %v", text, err)
+	}
+}
+
+// stalled gives four bytes and then nothing until its request ends.
+type stalled struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (s stalled) Read(p []byte) (int, error) {
+	if len(p) >= 4 {
+		if n, err := io.ReadFull(s.ReadCloser, p[:4]); err == nil && string(p[:n]) == "some" {
+			return n, nil
+		}
+	}
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }
 
 func TestDenied(t *testing.T) {

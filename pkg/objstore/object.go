@@ -2,6 +2,7 @@ package objstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -73,20 +74,25 @@ func (s *Store) Get(ctx context.Context, key string, o GetOptions) (io.ReadClose
 	if err := setRange(&opts, o); err != nil {
 		return nil, Object{}, fmt.Errorf("storage: get %q: %w", key, err)
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
 	body, info, _, err := s.internal.GetObject(ctx, s.bucket, s.full(key), opts)
 	if err != nil {
-		if minio.ToErrorResponse(err).Code == minio.InvalidRange && o.Offset > 0 {
+		err = wrap(ctx, "get", key, err)
+		cancel(nil)
+		var own *Error
+		if errors.As(err, &own) && own.Code == minio.InvalidRange && o.Offset > 0 {
 			return io.NopCloser(strings.NewReader("")), Object{Key: key}, nil
 		}
-		return nil, Object{}, wrap(ctx, "get", key, err)
+		return nil, Object{}, err
 	}
+	r := &reader{ctx: ctx, cancel: cancel, key: key, body: body, idle: s.idle}
 	object := s.object(info, key)
 	if o.ETag != "" && object.ETag != o.ETag {
 		// The store took no notice of If-Match.
-		_ = body.Close()
+		_ = r.Close()
 		return nil, Object{}, &Error{Op: "get", Key: key, Kind: ErrChanged}
 	}
-	return &reader{ctx: ctx, key: key, body: body}, object, nil
+	return r, object, nil
 }
 
 func setRange(opts *minio.GetObjectOptions, o GetOptions) error {
@@ -101,22 +107,36 @@ func setRange(opts *minio.GetObjectOptions, o GetOptions) error {
 	return nil
 }
 
-// reader gives the errors of a body their kind.
+// errStalled ends the reading of a body from which nothing comes any more.
+var errStalled = errors.New("the store stopped sending")
+
+// reader gives the errors of a body their kind, and ends when a connection
+// stands still: neither TCP nor net/http would.
 type reader struct {
-	ctx  context.Context
-	key  string
-	body io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	key    string
+	body   io.ReadCloser
+	idle   time.Duration
 }
 
 func (r *reader) Read(p []byte) (int, error) {
+	stalled := time.AfterFunc(r.idle, func() { r.cancel(errStalled) })
 	n, err := r.body.Read(p)
-	if err != nil && err != io.EOF {
-		err = wrap(r.ctx, "get", r.key, err)
+	stalled.Stop()
+	if err == nil || err == io.EOF {
+		return n, err
 	}
-	return n, err
+	if context.Cause(r.ctx) == errStalled {
+		return n, &Error{Op: "get", Key: r.key, Kind: ErrUnavailable, Err: errStalled}
+	}
+	return n, wrap(r.ctx, "get", r.key, err)
 }
 
-func (r *reader) Close() error { return r.body.Close() }
+func (r *reader) Close() error {
+	defer r.cancel(nil)
+	return r.body.Close()
+}
 
 // Put stores size bytes of r. When the store fails the call is only repeated
 // if r is an io.Seeker, so give it one. r is never closed.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -33,6 +34,9 @@ type Config struct {
 	Credentials *credentials.Credentials
 	// Endpoint is the URL docsvc itself uses: http(s)://host[:port].
 	Endpoint string
+	// IdleTimeout ends the reading of an object from which nothing has come
+	// for so long. Default 1 min.
+	IdleTimeout time.Duration
 	// PathStyle puts the bucket into the path (http://host/bucket/key) rather
 	// than the host. Without it AWS gets the bucket in the host and every
 	// other store in the path.
@@ -61,6 +65,7 @@ type Store struct {
 	once     *minio.Client // tries every call once: for Ping
 	// transport makes the connections of Probe, which is its own client.
 	transport http.RoundTripper
+	idle      time.Duration
 }
 
 // Open makes a Store. It only checks the configuration and touches no
@@ -76,7 +81,8 @@ func Open(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{bucket: c.Bucket, prefix: prefix, region: cmp.Or(c.Region, defaultRegion), transport: c.Transport}
+	s := &Store{bucket: c.Bucket, prefix: prefix, region: cmp.Or(c.Region, defaultRegion), transport: c.Transport,
+		idle: cmp.Or(c.IdleTimeout, time.Minute)}
 	internal, err := s.client("endpoint", c.Endpoint, c, cmp.Or(c.Attempts, defaultAttempts))
 	if err != nil {
 		return nil, err
