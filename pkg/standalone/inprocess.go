@@ -2,7 +2,9 @@ package standalone
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,14 +37,14 @@ const (
 	// manyKeys is what the in-process engine is made for.
 	manyKeys = 10_000
 
-	internalUser = "docsvc-standalone"
+	loaderUser = "docsvc-loader" // may come in while the snapshot is being loaded
 )
 
 // inProcess is miniredis with passwords, a clock and snapshots.
 type inProcess struct {
 	mini   *miniredis.Miniredis
 	shim   *shim
-	client *redis.Client // of the engine itself
+	memory *memory
 	dir    string
 	log    zerolog.Logger
 	clock  func() time.Time
@@ -57,23 +59,20 @@ type inProcess struct {
 
 // startMiniredis loads the last snapshot and serves it on a port.
 func startMiniredis(ctx context.Context, d *dataDir, port int, password string, o Options) (redisEngine, error) {
-	dir := d.redisDir()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, unusable(d.path, err)
-	}
-	var ks *keyspace
-	if !d.isNew() {
-		var err error
-		if ks, err = readSnapshot(dir); err != nil {
-			return nil, err
-		}
-	}
-	e := &inProcess{mini: miniredis.NewMiniRedis(), dir: dir, log: o.Log.With().Str("part", "redis").Logger(), clock: o.Clock}
-	if err := e.listen(port, password); err != nil {
+	e := &inProcess{mini: miniredis.NewMiniRedis(), dir: d.redisDir(), log: o.Log.With().Str("part", "redis").Logger(), clock: o.Clock}
+	ks, err := e.lastSnapshot(d)
+	if err != nil {
 		return nil, err
 	}
-	if err := e.load(ctx, ks); err != nil {
-		e.close()
+	if e.memory, err = readMemory(e.mini); err != nil {
+		return nil, err
+	}
+	secret := randomHex(32)
+	if err := e.listen(port, password, secret); err != nil {
+		return nil, err
+	}
+	if err := e.load(ctx, ks, secret); err != nil {
+		e.mini.Close()
 		return nil, err
 	}
 	background, cancel := context.WithCancel(context.Background())
@@ -84,11 +83,27 @@ func startMiniredis(ctx context.Context, d *dataDir, port int, password string, 
 	return e, nil
 }
 
-func (e *inProcess) listen(port int, password string) error {
-	secret := randomHex(32)
+// lastSnapshot returns what to begin with: nil for a new data directory, or
+// when the whole directory of Redis was taken away, which is how a person says
+// that it shall begin empty.
+func (e *inProcess) lastSnapshot(d *dataDir) (*keyspace, error) {
+	err := os.Mkdir(e.dir, 0o700)
+	switch {
+	case err == nil && !d.isNew():
+		e.log.Warn().Str("dir", e.dir).Msg("there is no directory of Redis any more: beginning with an empty queue and no document records")
+		return nil, nil
+	case err != nil && !errors.Is(err, fs.ErrExist):
+		return nil, unusable(d.path, err)
+	case d.isNew():
+		return nil, nil
+	}
+	return readSnapshot(e.dir)
+}
+
+func (e *inProcess) listen(port int, password, secret string) error {
 	e.mini.RequireAuth(password)
-	e.mini.RequireUserAuth(internalUser, secret)
-	e.shim = &shim{mini: e.mini, password: password, internal: internalUser, secret: secret, port: port, clock: e.clock,
+	e.mini.RequireUserAuth(loaderUser, secret)
+	e.shim = &shim{mini: e.mini, password: password, loader: loaderUser, secret: secret, port: port, clock: e.clock,
 		started: e.clock(), saved: e.saved, peers: map[*server.Peer]*peer{}}
 	// Nobody comes in before the shim is there; miniredis takes a hook only
 	// when it runs, but an answer for everybody before.
@@ -97,20 +112,23 @@ func (e *inProcess) listen(port int, password string) error {
 		return fmt.Errorf("starting the in-process Redis: %w", err)
 	}
 	e.mini.Server().SetPreHook(e.shim.hook)
-	e.client = redis.NewClient(&redis.Options{
-		Addr: e.mini.Addr(), Username: internalUser, Password: secret, Protocol: 2, DisableIdentity: true,
-		ReadTimeout: -1, WriteTimeout: -1, PoolSize: 1,
-	})
 	return nil
 }
 
 // load fills the empty engine, and writes the first snapshot of a new data
 // directory, so that a missing one later means that something is wrong.
-func (e *inProcess) load(ctx context.Context, ks *keyspace) error {
+func (e *inProcess) load(ctx context.Context, ks *keyspace, secret string) error {
 	if ks == nil {
-		return e.save(ctx)
+		return e.save()
 	}
-	if err := ks.restore(ctx, e.client); err != nil {
+	rdb := redis.NewClient(&redis.Options{
+		Addr: e.mini.Addr(), Username: loaderUser, Password: secret, Protocol: 2, DisableIdentity: true, PoolSize: 1,
+		ReadTimeout: -1, WriteTimeout: -1,
+	})
+	err := ks.restore(ctx, rdb)
+	_ = rdb.Close()
+	e.mini.RequireUserAuth(loaderUser, "") // takes the user away
+	if err != nil {
 		return err
 	}
 	e.begun = e.clock()
@@ -119,9 +137,9 @@ func (e *inProcess) load(ctx context.Context, ks *keyspace) error {
 }
 
 // save writes a snapshot.
-func (e *inProcess) save(ctx context.Context) error {
+func (e *inProcess) save() error {
 	begun := e.clock()
-	ks, err := capture(ctx, e.client, begun)
+	ks, err := e.memory.capture(begun)
 	if err == nil {
 		err = ks.write(e.dir)
 	}
@@ -164,7 +182,7 @@ func (e *inProcess) keepSnapshots(ctx context.Context) {
 		}
 		begun := time.Now()
 		if e.unsaved() {
-			if err := e.save(ctx); err != nil && ctx.Err() == nil {
+			if err := e.save(); err != nil {
 				e.log.Error().Err(err).Msg("no Redis snapshot could be written; what changes now is lost in a crash")
 			}
 		}
@@ -208,15 +226,10 @@ func (e *inProcess) stop(ctx context.Context) error {
 	e.wg.Wait()
 	var err error
 	if e.unsaved() {
-		if err = e.save(ctx); err != nil {
+		if err = e.save(); err != nil {
 			err = fmt.Errorf("writing the last Redis snapshot to %s: %w", filepath.Join(e.dir, snapshotName), err)
 		}
 	}
-	e.close()
-	return err
-}
-
-func (e *inProcess) close() {
-	_ = e.client.Close()
 	e.mini.Close()
+	return err
 }

@@ -28,7 +28,7 @@ const msgLoading = "LOADING Redis is loading the dataset in memory"
 type shim struct {
 	mini     *miniredis.Miniredis
 	password string
-	internal string // user name of the engine's own connection
+	loader   string // user name of the connection that loads the snapshot
 	secret   string // its password
 	port     int
 	clock    func() time.Time
@@ -51,7 +51,7 @@ type peer struct {
 	last     string // command
 	lib, ver string
 	trusted  bool // has authenticated, as far as the shim can tell
-	internal bool
+	loader   bool
 }
 
 // hook is miniredis's pre-hook: it returns true when the command is done.
@@ -74,7 +74,7 @@ func (s *shim) hook(c *server.Peer, cmd string, args ...string) bool {
 		c.WriteError(msgLoading)
 		return true
 	}
-	if !p.trusted || p.internal {
+	if !p.trusted || p.loader {
 		return false // miniredis itself asks for the password
 	}
 	return s.answered(c, p, cmd, args) || s.refused(c, cmd, args) || s.note(cmd)
@@ -127,8 +127,8 @@ func (s *shim) see(p *peer, cmd string, args []string) {
 		return
 	}
 	p.trusted = p.trusted || user == "default" && same(password, s.password)
-	if user == s.internal && same(password, s.secret) {
-		p.trusted, p.internal = true, true
+	if user == s.loader && same(password, s.secret) {
+		p.trusted, p.loader = true, true
 	}
 }
 
@@ -151,7 +151,7 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 func (s *shim) admitted(p *peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open || p.internal
+	return s.open || p.loader
 }
 
 // admit lets clients in.
@@ -267,7 +267,7 @@ func (s *shim) clientList() string {
 	s.mu.Lock()
 	var all []*peer
 	for _, p := range s.peers {
-		if !p.internal {
+		if !p.loader {
 			all = append(all, p)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,9 +18,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 )
-
-//go:embed capture.lua
-var captureScript string
 
 // A snapshot file is
 //
@@ -47,112 +43,38 @@ type keyspace struct {
 	commands [][]string
 }
 
-// capture reads everything that a Redis holds at one instant.
-func capture(ctx context.Context, rdb *redis.Client, now time.Time) (*keyspace, error) {
-	reply, err := rdb.Eval(ctx, captureScript, nil).Slice()
-	if err != nil {
-		return nil, fmt.Errorf("reading the keyspace: %w", err)
+// add appends the commands that build one key.
+func (ks *keyspace) add(v value) {
+	if v.name == "XADD" {
+		ks.addStream(v)
 	}
-	ks := &keyspace{keys: len(reply), taken: now}
-	for _, r := range reply {
-		if err := ks.add(r); err != nil {
-			return nil, fmt.Errorf("reading the keyspace: %w", err)
-		}
+	for args := v.args; len(args) > 0; {
+		n := min(len(args), maxBatch*v.size)
+		ks.commands = append(ks.commands, append([]string{v.name, v.key}, args[:n]...))
+		args = args[n:]
 	}
-	return ks, nil
-}
-
-// add turns one entry of the capture script's answer into commands.
-func (ks *keyspace) add(entry any) error {
-	e, ok := entry.([]any)
-	if !ok || len(e) < 3 {
-		return fmt.Errorf("unexpected answer %T", entry)
-	}
-	key, kind := fmt.Sprint(e[0]), fmt.Sprint(e[1])
-	ttl, ok := e[2].(int64)
-	if !ok || len(e) < 4 {
-		return fmt.Errorf("key %q of type %s cannot be read", key, kind)
-	}
-	if ttl == 0 {
-		ttl = 1 // less than a millisecond left
-	}
-	switch kind {
-	case "string":
-		ks.commands = append(ks.commands, []string{"SET", key, fmt.Sprint(e[3])})
-	case "hash":
-		ks.many("HSET", key, e[3], 2, false)
-	case "list":
-		ks.many("RPUSH", key, e[3], 1, false)
-	case "set":
-		ks.many("SADD", key, e[3], 1, false)
-	case "zset":
-		ks.many("ZADD", key, e[3], 2, true)
-	case "stream":
-		if err := ks.stream(key, e[3]); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("key %q of type %s cannot be read", key, kind)
-	}
-	if ttl > 0 {
-		at := ks.taken.UnixMilli() + ttl
-		ks.commands = append(ks.commands, []string{"PEXPIREAT", key, strconv.FormatInt(at, 10)})
-	}
-	return nil
-}
-
-// many adds commands with the elements of a key, group by group; swap turns
-// the two of a group around.
-func (ks *keyspace) many(name, key string, content any, group int, swap bool) {
-	elements, _ := content.([]any)
-	for len(elements) > 0 {
-		n := min(len(elements), maxBatch*group)
-		command := make([]string, 2, 2+n)
-		command[0], command[1] = name, key
-		for i := 0; i+group <= n; i += group {
-			for j := range group {
-				at := j
-				if swap {
-					at = group - 1 - j
-				}
-				command = append(command, fmt.Sprint(elements[i+at]))
-			}
-		}
-		ks.commands = append(ks.commands, command)
-		elements = elements[n:]
+	if v.ttl > 0 {
+		ends := ks.taken.Add(v.ttl).UnixMilli()
+		ks.commands = append(ks.commands, []string{"PEXPIREAT", v.key, strconv.FormatInt(ends, 10)})
 	}
 }
 
-// stream adds the commands of a stream: its entries, and one more with the
-// last generated id that is deleted again where entries were removed from the
-// end, so that no id is given out twice.
-func (ks *keyspace) stream(key string, content any) error {
-	c, _ := content.([]any)
-	if len(c) != 2 {
-		return fmt.Errorf("key %q of type stream cannot be read", key)
+// addStream appends a stream's entries, and one more with the last generated
+// id that is deleted again where entries were removed from the end, so that no
+// id is given out twice.
+func (ks *keyspace) addStream(v value) {
+	end := ""
+	for _, e := range v.entries {
+		ks.commands = append(ks.commands, append([]string{"XADD", v.key, e.ID}, e.Values...))
+		end = e.ID
 	}
-	last, end := fmt.Sprint(c[0]), ""
-	entries, _ := c[1].([]any)
-	for _, e := range entries {
-		pair, _ := e.([]any)
-		if len(pair) != 2 {
-			return fmt.Errorf("key %q of type stream cannot be read", key)
-		}
-		end = fmt.Sprint(pair[0])
-		command := []string{"XADD", key, end}
-		fields, _ := pair[1].([]any)
-		for _, f := range fields {
-			command = append(command, fmt.Sprint(f))
-		}
-		ks.commands = append(ks.commands, command)
-	}
-	if last == "" || last == "0-0" {
+	last := v.last
+	if last == "" {
 		last = "0-1" // a stream that never had an entry
 	}
 	if last != end {
-		ks.commands = append(ks.commands, []string{"XADD", key, last, "-", "-"}, []string{"XDEL", key, last})
+		ks.commands = append(ks.commands, []string{"XADD", v.key, last, "-", "-"}, []string{"XDEL", v.key, last})
 	}
-	return nil
 }
 
 // write replaces the snapshot in dir and keeps the one before it.

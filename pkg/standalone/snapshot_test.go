@@ -1,0 +1,494 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// fill puts something of every type, and of every awkward kind, into a Redis.
+func fill(t *testing.T, rdb *redis.Client) {
+	t.Helper()
+	ctx := context.Background()
+	binary := make([]byte, 256)
+	for i := range binary {
+		binary[i] = byte(i)
+	}
+	p := rdb.Pipeline()
+	p.Set(ctx, "string", binary, 0)
+	p.Set(ctx, "string:empty", "", 0)
+	p.Set(ctx, "string:ttl", "v", 90*time.Second)
+	p.Set(ctx, "key with spaces\r\nand lines \xff", "v", 0)
+	p.HSet(ctx, "hash", "data", binary, "empty", "", "\x00", "\r\n", "n", "12")
+	p.Expire(ctx, "hash", 24*time.Hour)
+	p.RPush(ctx, "list", "a", binary, "", "a")
+	p.SAdd(ctx, "set", "a", binary, "")
+	p.ZAdd(ctx, "zset", redis.Z{Score: math.Inf(1), Member: "inf"}, redis.Z{Score: math.Inf(-1), Member: "-inf"},
+		redis.Z{Score: 1e300, Member: "large"}, redis.Z{Score: 5e-324, Member: "small"}, redis.Z{Score: 0.1 + 0.2, Member: binary},
+		redis.Z{Score: 1764000000.123456, Member: ""}, redis.Z{Score: -0.0, Member: "zero"})
+	for i := range 2*maxBatch + 5 {
+		p.RPush(ctx, "list:long", i)
+		p.HSet(ctx, "hash:long", fmt.Sprintf("field%d", i), i)
+		p.ZAdd(ctx, "zset:long", redis.Z{Score: rand.NormFloat64() * 1e9, Member: fmt.Sprint(i)})
+		p.SAdd(ctx, "set:long", i)
+	}
+	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream", ID: "5-1", Values: []any{"f", binary, "f", ""}})
+	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream", ID: "7-0", Values: []any{"f", "v"}})
+	p.Expire(ctx, "stream", time.Hour)
+	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream:cut", ID: "5-1", Values: []any{"f", "v"}})
+	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream:cut", ID: "9-9", Values: []any{"f", "v"}})
+	p.XDel(ctx, "stream:cut", "9-9")
+	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream:empty", ID: "3-3", Values: []any{"f", "v"}})
+	p.XDel(ctx, "stream:empty", "3-3")
+	if _, err := p.Exec(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// content is a keyspace in a form that can be compared: sets and hashes have no
+// order, and a TTL is compared as the second when it ends.
+func content(t *testing.T, rdb *redis.Client) map[string]string {
+	t.Helper()
+	ctx := context.Background()
+	out := map[string]string{}
+	for _, key := range rdb.Keys(ctx, "*").Val() {
+		var v any
+		var err error
+		switch kind := rdb.Type(ctx, key).Val(); kind {
+		case "string":
+			v, err = rdb.Get(ctx, key).Result()
+		case "hash":
+			v, err = rdb.HGetAll(ctx, key).Result() // printed in order of its fields
+		case "list":
+			v, err = rdb.LRange(ctx, key, 0, -1).Result()
+		case "set":
+			var members []string
+			members, err = rdb.SMembers(ctx, key).Result()
+			slices.Sort(members)
+			v = members
+		case "zset":
+			v, err = rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
+		case "stream":
+			var entries []redis.XMessage
+			entries, err = rdb.XRange(ctx, key, "-", "+").Result()
+			next := rdb.XAdd(ctx, &redis.XAddArgs{Stream: "copy", ID: "1-1", Values: []any{"f", "v"}}).Err()
+			rdb.Del(ctx, "copy")
+			v = []any{entries, next, lastID(t, rdb, key)}
+		default:
+			t.Fatalf("key %q of type %s", key, kind)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends := int64(-1)
+		if ttl := rdb.PTTL(ctx, key).Val(); ttl > 0 {
+			ends = time.Now().Add(ttl).Round(10 * time.Second).Unix()
+		}
+		out[key] = fmt.Sprintf("%q ends %d", fmt.Sprint(v), ends)
+	}
+	return out
+}
+
+func lastID(t *testing.T, rdb *redis.Client, key string) string {
+	t.Helper()
+	info, err := rdb.Do(context.Background(), "XINFO", "STREAM", key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := info.(map[any]any); ok {
+		return fmt.Sprint(m["last-generated-id"])
+	}
+	t.Fatalf("XINFO: %T", info)
+	return ""
+}
+
+func wantSame(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for k, v := range want {
+		if got[k] != v {
+			t.Errorf("%q:\n got %.300s\nwant %.300s", k, got[k], v)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d keys, want %d", len(got), len(want))
+	}
+}
+
+// Everything of every type comes back from a snapshot.
+func TestSnapshotHoldsAllTypes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := start(t, options(t, dir, EngineMiniredis))
+	rdb := client(t, e.RedisURL)
+	fill(t, rdb)
+	want := content(t, rdb)
+	stop(t, e)
+	again := start(t, options(t, dir, ""))
+	rdb = client(t, again.RedisURL)
+	wantSame(t, content(t, rdb), want)
+	// Streams do not give an id out again that they gave before.
+	for stream, last := range map[string]string{"stream:cut": "9-9", "stream:empty": "3-3"} {
+		if got := lastID(t, rdb, stream); got != last {
+			t.Errorf("%s: last id %s, want %s", stream, got, last)
+		}
+	}
+	// A second round changes nothing any more.
+	stop(t, again)
+	wantSame(t, content(t, client(t, start(t, options(t, dir, "")).RedisURL)), want)
+}
+
+// The commands of a snapshot build the same keyspace in a real Redis.
+func TestSnapshotIsPlainCommands(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	ctx := context.Background()
+	dir := t.TempDir()
+	e := start(t, options(t, dir, EngineMiniredis))
+	rdb := client(t, e.RedisURL)
+	fill(t, rdb)
+	want := content(t, rdb)
+	stop(t, e)
+	ks, err := readSnapshot(filepath.Join(dir, "redis"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := client(t, start(t, options(t, t.TempDir(), EngineRedis)).RedisURL)
+	if err := ks.restore(ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, content(t, other), want)
+}
+
+// What expired while nothing ran is gone, what did not goes on counting.
+func TestTTLsRunWhileStopped(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir := t.TempDir()
+	e := start(t, options(t, dir, EngineMiniredis))
+	rdb := client(t, e.RedisURL)
+	for key, ttl := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
+		if err := rdb.Set(ctx, key, "v", ttl).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, e)
+	// Half an hour passes: the snapshot is made that much older.
+	redisDir := filepath.Join(dir, "redis")
+	ks, err := readSnapshot(redisDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range ks.commands {
+		if c[0] == "PEXPIREAT" {
+			var at int64
+			if _, err := fmt.Sscan(c[2], &at); err != nil {
+				t.Fatal(err)
+			}
+			c[2] = fmt.Sprint(at - (30 * time.Minute).Milliseconds())
+		}
+	}
+	if err := ks.write(redisDir); err != nil {
+		t.Fatal(err)
+	}
+	rdb = client(t, start(t, options(t, dir, "")).RedisURL)
+	if n := rdb.Exists(ctx, "short").Val(); n != 0 {
+		t.Error("an expired key came back")
+	}
+	if ttl := rdb.TTL(ctx, "long").Val(); ttl < 29*time.Minute || ttl > 30*time.Minute {
+		t.Errorf("30 minutes were left, now %v", ttl)
+	}
+}
+
+// Without anybody's help keys expire, and expired ones are not there.
+func TestTTLsRun(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	rdb := client(t, start(t, options(t, t.TempDir(), EngineMiniredis)).RedisURL)
+	if err := rdb.Set(ctx, "k", "v", 300*time.Millisecond).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := rdb.Set(ctx, "stays", "v", time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of a key", func() bool { return rdb.Exists(ctx, "k").Val() == 0 })
+	if rdb.Exists(ctx, "stays").Val() != 1 {
+		t.Error("another key went too")
+	}
+}
+
+// A snapshot is the state at one instant, however busy Redis is: every
+// transaction is in it as a whole or not at all.
+func TestSnapshotIsConsistent(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir := t.TempDir()
+	e := start(t, options(t, dir, EngineMiniredis))
+	in := e.redis.(*inProcess)
+	done := make(chan struct{})
+	var writers [4]*redis.Client
+	finished := make(chan error, len(writers))
+	for w := range writers {
+		writers[w] = client(t, e.RedisURL)
+		go func() {
+			for n := 0; !closed(done); n++ {
+				var err error
+				if n%2 == 0 {
+					_, err = writers[w].TxPipelined(ctx, func(p redis.Pipeliner) error {
+						p.Incr(ctx, "a")
+						p.HIncrBy(ctx, "h", fmt.Sprint(w), 1)
+						p.RPush(ctx, "l", n)
+						return nil
+					})
+				} else {
+					err = writers[w].Eval(ctx, "redis.call('INCR', 'a') redis.call('HINCRBY', 'h', ARGV[1], 1) return redis.call('RPUSH', 'l', ARGV[1])", nil, fmt.Sprint(w)).Err()
+				}
+				if err != nil {
+					finished <- err
+					return
+				}
+			}
+			finished <- nil
+		}()
+	}
+	for range 20 {
+		if err := in.save(); err != nil {
+			t.Fatal(err)
+		}
+		ks, err := readSnapshot(filepath.Join(dir, "redis"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, h, l int
+		for _, c := range ks.commands {
+			switch {
+			case c[1] == "a":
+				_, _ = fmt.Sscan(c[2], &a)
+			case c[1] == "h":
+				for i := 3; i < len(c); i += 2 {
+					var n int
+					_, _ = fmt.Sscan(c[i], &n)
+					h += n
+				}
+			case c[1] == "l":
+				l += len(c) - 2
+			}
+		}
+		if a != h || a != l {
+			t.Fatalf("a transaction is in the snapshot in part: %d, %d, %d", a, h, l)
+		}
+	}
+	close(done)
+	for range writers {
+		if err := <-finished; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A snapshot is written when something changed, by itself, and only then.
+func TestSnapshotsFollowChanges(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir := t.TempDir()
+	e := start(t, options(t, dir, EngineMiniredis))
+	in := e.redis.(*inProcess)
+	rdb := client(t, e.RedisURL)
+	for name, write := range map[string]func() error{
+		"a command": func() error { return rdb.Set(ctx, "k", time.Now().String(), 0).Err() },
+		"a script":  func() error { return rdb.Eval(ctx, "return redis.call('INCR', 'n')", nil).Err() },
+		"a transaction": func() error {
+			_, err := rdb.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Incr(ctx, "n").Err() })
+			return err
+		},
+	} {
+		eventually(t, "quiet", func() bool { return !in.unsaved() })
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		if !in.unsaved() {
+			t.Errorf("%s was not noticed", name)
+		}
+	}
+	eventually(t, "quiet", func() bool { return !in.unsaved() })
+	for name, read := range map[string]func() error{
+		"reads":  func() error { return rdb.Get(ctx, "k").Err() },
+		"script": func() error { return rdb.Eval(ctx, "return redis.call('GET', 'k')", nil).Err() },
+		"ping":   func() error { return rdb.Ping(ctx).Err() },
+		"info":   func() error { return rdb.Info(ctx).Err() },
+	} {
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		if in.unsaved() {
+			t.Errorf("%s was taken for a change", name)
+		}
+	}
+}
+
+// A snapshot that is not exactly what was written stops the start; nothing is
+// ever left out silently, and nothing is written over it.
+func TestDamagedSnapshot(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		damage func(path string, text []byte) error
+		want   string
+	}{
+		"one bit": {func(p string, b []byte) error { b[len(snapshotMagic)+20] ^= 1; return os.WriteFile(p, b, 0o600) }, "checksum"},
+		"cut":     {func(p string, b []byte) error { return os.Truncate(p, int64(len(b)-100)) }, "its end is missing"},
+		"empty":   {func(p string, b []byte) error { return os.Truncate(p, 0) }, "does not begin as one"},
+		"missing": {func(p string, _ []byte) error { return os.Remove(p) }, "is missing"},
+		"longer": {func(p string, b []byte) error {
+			return os.WriteFile(p, append(b, "*1\r\n$8\r\nFLUSHALL\r\n"...), 0o600)
+		}, "its end is missing"},
+		"newer": {func(p string, b []byte) error {
+			return os.WriteFile(p, []byte(strings.Replace(string(b), "snapshot 1", "snapshot 2", 1)), 0o600)
+		}, "has format 2, this docsvc reads 1"},
+		"nonsense": {func(p string, b []byte) error { return os.WriteFile(p, []byte("hello"), 0o600) }, "does not begin as one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			dir := t.TempDir()
+			e := start(t, options(t, dir, EngineMiniredis))
+			if err := client(t, e.RedisURL).Set(ctx, "k", "kept", 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+			stop(t, e)
+			path := filepath.Join(dir, "redis", snapshotName)
+			// A second one, so that there is one before it.
+			if text, err := os.ReadFile(path); err != nil || os.WriteFile(filepath.Join(dir, "redis", previousName), text, 0o600) != nil {
+				t.Fatal("no snapshot to copy")
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tc.damage(path, text); err != nil {
+				t.Fatal(err)
+			}
+			damaged, _ := os.ReadFile(path)
+			for range 2 {
+				_, err = Start(ctx, options(t, dir, ""))
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Fatalf("started: %v", err)
+				}
+				if left, _ := os.ReadFile(path); string(left) != string(damaged) {
+					t.Fatal("the damaged snapshot was written over")
+				}
+			}
+			var d *damagedSnapshotError
+			if !errors.As(err, &d) {
+				return
+			}
+			// As the message says, the one before it can be used.
+			if !strings.Contains(err.Error(), "rename it to snapshot") {
+				t.Fatalf("no way out: %v", err)
+			}
+			if err := os.Rename(filepath.Join(dir, "redis", previousName), path); err != nil {
+				t.Fatal(err)
+			}
+			again := start(t, options(t, dir, ""))
+			if got := client(t, again.RedisURL).Get(ctx, "k").Val(); got != "kept" {
+				t.Errorf("got %q", got)
+			}
+			stop(t, again)
+			// And without the directory it begins empty.
+			if err := os.RemoveAll(filepath.Join(dir, "redis")); err != nil {
+				t.Fatal(err)
+			}
+			if n := client(t, start(t, options(t, dir, "")).RedisURL).DBSize(ctx).Val(); n != 0 {
+				t.Errorf("%d keys", n)
+			}
+		})
+	}
+}
+
+func TestParseCommandsNeverPanics(t *testing.T) {
+	t.Parallel()
+	good := "*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n"
+	if c, err := parseCommands([]byte(good)); err != nil || len(c) != 1 || c[0][1] != "k" {
+		t.Fatalf("%v, %v", c, err)
+	}
+	for i := range good {
+		_, _ = parseCommands([]byte(good[:i]))
+		for _, ch := range []byte("*$-9\r\n\x00") {
+			_, _ = parseCommands([]byte(good[:i] + string(ch) + good[i+1:]))
+		}
+	}
+	for _, bad := range []string{"*999999999999\r\n", "*-1\r\n", "*1\r\n$99999999999999999999\r\n", "x"} {
+		if _, err := parseCommands([]byte(bad)); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+// BenchmarkInProcess measures what 10,000 jobs cost the in-process engine: one
+// snapshot and one step of the clock.
+func BenchmarkInProcess(b *testing.B) {
+	ctx := context.Background()
+	e, err := Start(ctx, Options{Dir: b.TempDir(), Engine: EngineMiniredis})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = e.Stop(ctx) }()
+	o, err := redis.ParseURL(e.RedisURL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rdb := redis.NewClient(o)
+	defer func() { _ = rdb.Close() }()
+	const jobs = manyKeys
+	for n := 0; n < jobs; n += 500 {
+		p := rdb.Pipeline()
+		for i := n; i < n+500; i++ {
+			id := fmt.Sprintf("%036d", i)
+			var fields []any
+			for f := range 18 {
+				fields = append(fields, fmt.Sprintf("field%d", f), strings.Repeat("v", 30))
+			}
+			p.HSet(ctx, "rq:job:"+id, fields...)
+			p.Expire(ctx, "rq:job:"+id, 24*time.Hour)
+			p.ZAdd(ctx, "rq:finished:q", redis.Z{Score: float64(i) + 0.5, Member: id})
+		}
+		if _, err := p.Exec(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	in := e.redis.(*inProcess)
+	b.Run("locked", func(b *testing.B) {
+		for b.Loop() {
+			in.mini.Lock()
+			in.memory.values()
+			in.mini.Unlock()
+		}
+	})
+	b.Run("capture", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := in.memory.capture(time.Now()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("save", func(b *testing.B) {
+		for b.Loop() {
+			if err := in.save(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("clock", func(b *testing.B) {
+		for b.Loop() {
+			in.mini.FastForward(time.Millisecond)
+		}
+	})
+}
