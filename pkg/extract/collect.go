@@ -64,7 +64,7 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 			return nil, err
 		}
 		if progress != nil {
-			progress(Progress{Page: m.Page, Pages: m.Pages, Stage: m.Stage})
+			progress(Progress(m))
 		}
 		return nil, nil
 	case frameDone:

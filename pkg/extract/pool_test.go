@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/pdf/pdftest"
@@ -172,72 +171,6 @@ func TestExtractTriesADeadChildsDocumentOnceMore(t *testing.T) {
 	}
 }
 
-func TestExtractEndsWhatTakesTooLong(t *testing.T) {
-	t.Parallel()
-	for name, document := range map[string]string{"silent": "!hang", "spinning": "!spin"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := testPool(t)
-			stillWorks(t, p) // the child is up: its start isn't measured
-			p.o.ProgressTimeout = 200 * time.Millisecond
-			_, err := extractText(t, p, document)
-			if e := wantCode(t, err, block.CodeTimeout); !strings.Contains(e.Message, "no progress") {
-				t.Errorf("message %q", e.Message)
-			}
-			p.o.ProgressTimeout = time.Minute
-			stillWorks(t, p)
-		})
-	}
-	t.Run("busy for ever", func(t *testing.T) {
-		t.Parallel()
-		p := testPool(t)
-		stillWorks(t, p)
-		p.o.Timeout = 300 * time.Millisecond
-		_, err := extractText(t, p, "!busy")
-		if e := wantCode(t, err, block.CodeTimeout); !strings.Contains(e.Message, "300ms") {
-			t.Errorf("message %q", e.Message)
-		}
-		p.o.Timeout = time.Minute
-		stillWorks(t, p)
-	})
-}
-
-func TestExtractEndsWhatTakesTooMuchMemory(t *testing.T) {
-	t.Parallel()
-	limit := func(o *PoolOptions) { o.MemoryLimit = 192 << 20 }
-	t.Run("seen by the parent", func(t *testing.T) {
-		t.Parallel()
-		if _, ok := residentMemory(os.Getpid()); !ok {
-			t.Skip("resident memory can't be read on this system")
-		}
-		p := testPool(t, limit)
-		_, err := extractText(t, p, "!allocate")
-		wantCode(t, err, block.CodeMemory)
-		stillWorks(t, p)
-	})
-	t.Run("seen by the child", func(t *testing.T) {
-		t.Parallel()
-		p := testPool(t, limit)
-		p.rss = func(int) (int64, bool) { return 0, false }
-		_, err := extractText(t, p, "!allocate")
-		wantCode(t, err, block.CodeMemory)
-		stillWorks(t, p)
-	})
-}
-
-// Compiling PDFium takes more than a document may.
-func TestLoadingAParserMayTakeMoreMemory(t *testing.T) {
-	t.Parallel()
-	p := testPool(t, func(o *PoolOptions) { o.MemoryLimit = 192 << 20; o.Env = []string{childVariable + "=heavy"} })
-	doc, err := extractText(t, p, "?text heavy")
-	if err != nil || doc.Format != "heavy" || doc.Blocks[0].Text != "heavy" {
-		t.Fatalf("document %+v, error %v", doc, err)
-	}
-	_, err = extractText(t, p, "!allocate")
-	wantCode(t, err, block.CodeMemory)
-	stillWorks(t, p)
-}
-
 func TestWarmKeepsAChildForTheFirstDocument(t *testing.T) {
 	t.Parallel()
 	p := testPool(t, func(o *PoolOptions) { o.CacheDir = pdftest.CacheDir(t) })
@@ -343,61 +276,6 @@ func TestExtractConcurrently(t *testing.T) {
 	}
 }
 
-func TestPoolReplacesChildren(t *testing.T) {
-	t.Parallel()
-	p := testPool(t, func(o *PoolOptions) { o.RecycleAfter = 3 })
-	pids := make(map[string]int)
-	for range 6 {
-		doc, err := extractText(t, p, "!pid")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids[doc.Blocks[0].Text]++
-	}
-	if len(pids) != 2 {
-		t.Errorf("six documents, three per child, by %v", pids)
-	}
-	p.rss = func(int) (int64, bool) { return p.o.MemoryLimit/2 + 1, true }
-	stillWorks(t, p)
-	if s := p.Stats(); s.Children != 0 {
-		t.Errorf("a child over the memory mark was kept: %+v", s)
-	}
-}
-
-func TestPoolReplacesAChildThatDiedIdle(t *testing.T) {
-	t.Parallel()
-	p := testPool(t)
-	doc, err := extractText(t, p, "!pid")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, _ := strconv.Atoi(doc.Blocks[0].Text)
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	stillWorks(t, p)
-}
-
-func TestChildKeepsNothingOfADocument(t *testing.T) {
-	t.Parallel()
-	p := testPool(t)
-	counts := make(map[string]int)
-	for range 20 {
-		doc, err := extractText(t, p, "!descriptors")
-		if err != nil {
-			t.Fatal(err)
-		}
-		counts[doc.Blocks[0].Text]++
-	}
-	if len(counts) > 2 { // the first read of a directory may open the poller
-		t.Errorf("open descriptors over 20 documents: %v", counts)
-	}
-}
-
 func TestExtractLeavesTheFileAlone(t *testing.T) {
 	t.Parallel()
 	p := testPool(t)
@@ -413,115 +291,6 @@ func TestExtractLeavesTheFileAlone(t *testing.T) {
 	}
 	if at, err := f.Seek(0, io.SeekCurrent); err != nil || at != 3 {
 		t.Errorf("position %d, error %v", at, err)
-	}
-}
-
-func TestExtractRefusesWhatIsTooLarge(t *testing.T) {
-	t.Parallel()
-	p := testPool(t, func(o *PoolOptions) { o.MaxFileSize = 100; o.MaxOutput = 1 << 20; o.MaxPages = 2 })
-	_, err := extractText(t, p, "!text "+strings.Repeat("x", 200))
-	wantCode(t, err, block.CodeTooLarge)
-	if s := p.Stats(); s.Children != 0 {
-		t.Error("a child was started for a file that is too large")
-	}
-	_, err = extractText(t, p, "!long 2000000")
-	wantCode(t, err, block.CodeTooLarge)
-	stillWorks(t, p)
-}
-
-func TestExtractRefusesWhatIsNoFile(t *testing.T) {
-	t.Parallel()
-	p := testPool(t)
-	if _, err := p.Extract(t.Context(), Request{}, nil); err == nil {
-		t.Error("no error without a file")
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	if _, err := p.Extract(t.Context(), Request{File: r}, nil); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("a pipe: %v", err)
-	}
-}
-
-func TestPoolSaysWhyNoChildStarts(t *testing.T) {
-	t.Parallel()
-	missing := testPool(t, func(o *PoolOptions) { o.Executable = "/does/not/exist" })
-	wrong := testPool(t, func(o *PoolOptions) { o.Args = []string{"-no-such-flag"}; o.Env = nil })
-	for _, p := range []*Pool{missing, wrong} {
-		_, err := extractText(t, p, "!text x")
-		var coded *Error
-		if err == nil || errors.As(err, &coded) || !strings.Contains(err.Error(), "starting") {
-			t.Errorf("error %v", err)
-		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestCloseEndsEverything(t *testing.T) {
-	t.Parallel()
-	p := testPool(t, func(o *PoolOptions) { o.Size = 2 })
-	stillWorks(t, p)
-	working, ended := make(chan struct{}), make(chan error, 1)
-	var once sync.Once
-	go func() {
-		_, err := p.Extract(t.Context(), Request{File: testFile(t, "!page 3\n!hang")}, func(Progress) { once.Do(func() { close(working) }) })
-		ended <- err
-	}()
-	<-working
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-ended; !errors.Is(err, ErrClosed) {
-		t.Errorf("the document in work: %v", err)
-	}
-	if s := p.Stats(); s.Children != 0 || s.RSS != 0 {
-		t.Errorf("after Close: %+v", s)
-	}
-	if _, err := extractText(t, p, "!text x"); !errors.Is(err, ErrClosed) {
-		t.Errorf("Extract after Close: %v", err)
-	}
-	if err := p.Warm(t.Context()); !errors.Is(err, ErrClosed) {
-		t.Errorf("Warm after Close: %v", err)
-	}
-	if err := p.Close(); err != nil {
-		t.Errorf("the second Close: %v", err)
-	}
-}
-
-func TestChildInheritsNothing(t *testing.T) {
-	t.Setenv("EXTRACT_TEST_SECRET", "s3cr3t")
-	p := testPool(t)
-	doc, err := extractText(t, p, "!environment")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(doc.Blocks[0].Text, "s3cr3t") {
-		t.Errorf("the child's environment: %s", doc.Blocks[0].Text)
-	}
-}
-
-func TestMemoryOfChildrenIsCounted(t *testing.T) {
-	t.Parallel()
-	p := testPool(t)
-	p.rss = func(int) (int64, bool) { return 7 << 20, true }
-	stillWorks(t, p)
-	if s := p.Stats(); s != (Stats{Children: 1, Busy: 0, RSS: 7 << 20}) {
-		t.Errorf("stats %+v", s)
-	}
-}
-
-func TestNegativeLimitsAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, o := range []PoolOptions{{Size: -1}, {Timeout: -1}, {MemoryLimit: -1}, {MaxOutput: -1}} {
-		if p, err := NewPool(o); err == nil {
-			p.Close()
-			t.Errorf("%+v was accepted", o)
-		}
 	}
 }
 
