@@ -85,8 +85,10 @@ func jsonLines(chunks []chunk.Chunk) ([]byte, error) {
 
 // settled removes what isn't needed once Redis has answered: after a commit or
 // duplicate the upload and what earlier executions left, else this execution's
-// own artifacts. What it doesn't get done, cleanup does.
-func (e *execution) settled(ctx context.Context, accepted bool) {
+// own artifacts. The record says which it was, not the answer: that of a
+// repeated finish whose first answer was lost may be a refusal. What doesn't
+// get done here, cleanup does.
+func (e *execution) settled(ctx context.Context, _ bool) {
 	log := e.task.Log
 	doc, err := e.p.c.Documents.Get(ctx, e.doc.ID)
 	switch {
@@ -96,15 +98,14 @@ func (e *execution) settled(ctx context.Context, accepted bool) {
 		log.Warn().Err(err).Msg("the record cannot be read: cleanup removes what isn't needed")
 		return
 	}
-	mine := doc.ExecutionID == e.task.Execution.ID
 	switch {
-	case doc.Status == document.Completed && mine:
+	case doc.Status == document.Completed && doc.ExecutionID == e.task.Execution.ID:
 		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), e.prefix())
 		e.removeUpload(ctx)
-	case doc.Status == document.Duplicate && accepted:
+	case doc.Status == document.Duplicate:
 		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey)
 		e.removeUpload(ctx)
-	case e.wrote && !mine:
+	case e.wrote:
 		e.removeBelow(ctx, e.prefix(), "")
 	}
 }

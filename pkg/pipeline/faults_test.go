@@ -69,6 +69,11 @@ func (r faultyRecords) Complete(d *document.Document, m *document.Manifest) ([]r
 	return r.Records.Complete(d, m)
 }
 
+func (r faultyRecords) ProgressEffects(d *document.Document, p document.Progress) ([]rq.Effect, map[string]string) {
+	defer r.f.around("progress")()
+	return r.Records.ProgressEffects(d, p)
+}
+
 func (r faultyRecords) Get(ctx context.Context, id string) (*document.Document, error) {
 	defer r.f.around("record")()
 	return r.Records.Get(ctx, id)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,6 +188,10 @@ func TestBadFilesFailAtOnceWithTheirCode(t *testing.T) {
 			if got := r.keys(document.DocumentPrefix(d.ID)); len(got) != 0 {
 				t.Errorf("%q: artifacts %v are left", c.body, got)
 			}
+			r.until("no work file", func() bool {
+				left, err := filepath.Glob(filepath.Join(r.dir, dirPrefix+"*", "upload-*"))
+				return err == nil && len(left) == 0
+			})
 		}
 	})
 }

@@ -210,6 +210,10 @@ func TestStopJobCommand(t *testing.T) {
 		id := r.enqueue(rq.Spec{Func: "f", Retry: &rq.Retry{Max: 3}})
 		wait(t, "the job", g.begun)
 		r.command("w", map[string]string{"command": "stop-job", "job_id": "another"})
+		r.until("the command for another job", func() bool { return len(r.log.lines("stop-job")) == 1 })
+		if r.log.lines("stop-job")[0]["running"] != false || len(g.cause) != 0 {
+			t.Error("the command for another job ended this one")
+		}
 		r.command("w", map[string]string{"command": "stop-job", "job_id": id})
 		if cause := wait(t, "the handler's end", g.cause); !errors.Is(cause, ErrStopped) {
 			t.Errorf("the context ended with %v; want ErrStopped", cause)
