@@ -60,11 +60,23 @@ func (w *Worker) claim(base context.Context, slots, queues []string) (claimed []
 	return claimed, err
 }
 
-// idle blocks until there may be work. It shows the free slots as idle first.
+// idle blocks until there may be work. It shows the free slots as idle or
+// suspended first.
 func (w *Worker) idle(ctx context.Context, queues []string) error {
-	w.outages.up("claiming jobs")
-	w.show(ctx, rq.WorkerIdle)
-	err := w.q.Wait(ctx, queues)
+	var suspended bool
+	err := w.call(ctx, func(ctx context.Context) (err error) {
+		suspended, err = w.q.Suspended(ctx)
+		return err
+	})
+	if err == nil {
+		w.outages.up("claiming jobs")
+		state := rq.WorkerIdle
+		if suspended {
+			state = rq.WorkerSuspended
+		}
+		w.show(ctx, state)
+		err = w.q.Wait(ctx, queues)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
