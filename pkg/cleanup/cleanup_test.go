@@ -32,7 +32,7 @@ func TestS3KeepsWhatIsNeeded(t *testing.T) {
 		if r := f.dryThenWet(Task{Type: S3, OlderThan: day}); r.Deleted != 0 || r.Kept != 7 || r.Seen != 7 {
 			t.Errorf("all is younger than a day: %+v", r)
 		}
-		f.clock.forward(day + time.Second)
+		f.clock.forward(day + time.Hour)
 		young := f.presign(true) // as old as the others, but its URL works
 		r := f.dryThenWet(Task{Type: S3, OlderThan: day})
 		if r.Seen != 8 || r.Deleted != 4 || r.Kept != 4 || r.Failed != 0 || r.Bytes != 5+5+8+1 {
@@ -51,6 +51,22 @@ func TestS3KeepsWhatIsNeeded(t *testing.T) {
 		}
 		if r := f.dryThenWet(Task{Type: S3, OlderThan: day}); r.Deleted != 0 {
 			t.Errorf("again: %+v", r)
+		}
+	})
+}
+
+// A second object below a document is removed without touching the first.
+func TestS3RemovesStrayUploads(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		up := f.queued()
+		f.object(document.UploadKey(up.DocumentID, "stray"), "x")
+		f.clock.forward(2 * day)
+		if r := f.dryThenWet(Task{Type: S3, OlderThan: day}); r.Deleted != 1 || r.Kept != 1 {
+			t.Errorf("%+v", r)
+		}
+		f.wantKeys(uploadKey(up))
+		if d, err := f.docs.Get(t.Context(), up.DocumentID); err != nil || d.UploadRemoved {
+			t.Errorf("%+v, %v", d, err)
 		}
 	})
 }
@@ -137,7 +153,7 @@ func TestOrphaned(t *testing.T) {
 		if r.Deleted != 0 || r.RebuildableCount != 1 || r.MissingCount != 1 || r.Missing[0] != lost.DocumentID {
 			t.Errorf("all is younger than a day: %+v", r)
 		}
-		f.clock.forward(day + time.Second)
+		f.clock.forward(day + time.Hour)
 		r = f.dryThenWet(Task{Type: Orphaned, OlderThan: day})
 		if r.Deleted != 3 || r.Bytes != 4+4+8 || r.RebuildableCount != 1 || !strings.Contains(complete, r.Rebuildable[0]) || !r.NeedsAttention() {
 			t.Errorf("%+v", r)
