@@ -23,6 +23,7 @@ const (
 // edge is a line at the top or bottom of a page.
 type edge struct {
 	line   int // index
+	row    int // from the outside
 	kind   block.Kind
 	key    string
 	y      float64
@@ -68,7 +69,7 @@ func (p *page) takeEdges(order []int, kind block.Kind) {
 		if row > edgeRows+1 {
 			return
 		}
-		edges = append(edges, edge{line: i, kind: kind, key: recurring(l.text), y: l.y, number: pageNumbers(l.text, p.n)})
+		edges = append(edges, edge{line: i, row: row, kind: kind, key: recurring(l.text), y: l.y, number: pageNumbers(l.text, p.n)})
 	}
 	// All that is on the page.
 	p.edges = append(p.edges, edges...)
@@ -87,28 +88,35 @@ func pageNumbers(text string, n int) []int {
 }
 
 // furniture says of each line of p whether it is a header or a footer, or
-// neither. Lines set larger than the body are titles, even when they recur.
+// neither. A row further in than one that is neither belongs to the body.
 func (a *assembler) furniture(p *page) []block.Kind {
 	kinds := make([]block.Kind, len(p.lines))
-	band := edgeShare * (p.bottom - p.top)
+	found := map[block.Kind]int{} // the innermost row so far
 	for _, e := range p.edges {
-		if e.kind == block.Header && e.y > p.top+band || e.kind == block.Footer && e.y < p.bottom-band {
-			continue
-		}
-		if l := p.lines[e.line]; a.body.size > 0 && l.size > 1.2*a.body.size {
-			continue
-		}
-		n := 0
-		for _, other := range a.window {
-			if other.hasEdge(e) {
-				n++
-			}
-		}
-		if n >= recurrences {
-			kinds[e.line] = e.kind
+		if e.row <= found[e.kind]+1 && a.recurs(p, e) {
+			kinds[e.line], found[e.kind] = e.kind, e.row
 		}
 	}
 	return kinds
+}
+
+// recurs reports whether an edge of p is at its place on other pages too.
+// Lines set larger than the body are titles, even when they recur.
+func (a *assembler) recurs(p *page, e edge) bool {
+	band := edgeShare * (p.bottom - p.top)
+	if e.kind == block.Header && e.y > p.top+band || e.kind == block.Footer && e.y < p.bottom-band {
+		return false
+	}
+	if a.body.size > 0 && p.lines[e.line].size > 1.2*a.body.size {
+		return false
+	}
+	n := 0
+	for _, other := range a.window {
+		if other.hasEdge(e) {
+			n++
+		}
+	}
+	return n >= recurrences
 }
 
 func (p *page) hasEdge(e edge) bool {

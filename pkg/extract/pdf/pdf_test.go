@@ -301,3 +301,20 @@ func TestPasswords(t *testing.T) {
 	d := blocktest.Parse(t, reader(t).Parse, raw, o)
 	wantBody(t, d, "paragraph p1: Behind the door.\n")
 }
+
+func TestTextBelowATitleIsNoHeader(t *testing.T) {
+	t.Parallel()
+	var doc pdftest.Doc
+	for i := range 4 {
+		doc.Pages = append(doc.Pages, pdftest.Page{Lines: []pdftest.Line{
+			{X: 72, Y: 810, Size: 9, Text: fmt.Sprintf("Agreement, page %d", i+1)},
+			{X: 72, Y: 780, Text: fmt.Sprintf("Clause %c", 'A'+rune(i))},
+			{X: 72, Y: 760, Text: "This clause is the same on every page."},
+			{X: 72, Y: 700, Text: "And so on."},
+		}})
+	}
+	d := parse(t, doc.Bytes())
+	if n := strings.Count(blocktest.Outline(d.Blocks), "This clause is the same"); n != 4 || len(d.Asides) != 1 {
+		t.Errorf("body:\n%sasides:\n%s", blocktest.Outline(d.Blocks), blocktest.Outline(d.Asides))
+	}
+}
