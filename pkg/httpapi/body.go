@@ -51,7 +51,8 @@ func body(w http.ResponseWriter, r *http.Request, timeout time.Duration) ([]byte
 		return nil, tooLarge
 	}
 	control := http.NewResponseController(w)
-	// The deadline is the connection's: left standing it would end the request itself.
+	// The deadline is the connection's. net/http takes it off once a body was read to its end; without
+	// a body it would stand and end the request itself.
 	if control.SetReadDeadline(time.Now().Add(timeout)) == nil {
 		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}

@@ -116,9 +116,9 @@ func (a *api) content(ctx context.Context, open func(context.Context) (*document
 			return
 		}
 		if err := copyContent(h.BodyWriter(), c.Body, func() { stalled.Reset(a.requestTimeout) }); err != nil {
-			// The status is out: only a connection cut short tells that the file is not whole.
+			// The status is out. net/http cuts a connection whose answer is shorter than its
+			// Content-Length, and that tells the client that the file is not whole.
 			zerolog.Ctx(h.Context()).Warn().Err(err).Msg("answer broke off")
-			panic(http.ErrAbortHandler)
 		}
 	}}, nil
 }

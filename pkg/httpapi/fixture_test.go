@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -28,8 +30,18 @@ import (
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(silent{}) // outages are what these tests are about
-	// go-redis's goroutine that looks for a dead server sleeps out its second after the client was closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	code := m.Run()
+	// go-redis and the document service wait a second before they look again at a server that is
+	// away; their goroutines end after that.
+	leak := goleak.Find()
+	for tries := 0; leak != nil && tries < 20; tries++ {
+		leak = goleak.Find()
+	}
+	if code == 0 && leak != nil {
+		fmt.Fprintln(os.Stderr, leak)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 type silent struct{}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"math/big"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
 )
 
@@ -69,6 +71,15 @@ func TestPlainIsBounded(t *testing.T) {
 			t.Errorf("%s: %d bytes are shown, more than %d", name, len(b), most)
 		}
 	}
+	kwargs := map[string]any{}
+	for i := range 1000 {
+		kwargs[strings.Repeat("k", 1+i)] = strings.Repeat("v", plainText)
+	}
+	for name, v := range map[string]any{"arguments": plainArgs(wide), "keyword arguments": plainMap(kwargs)} {
+		if b, err := json.Marshal(v); err != nil || len(b) > plainBudget*3/2 {
+			t.Errorf("%s: %d bytes are shown, %v", name, len(b), err)
+		}
+	}
 	if s := plain(strings.Repeat("x", plainText+5)).(string); !strings.HasSuffix(s, "(5 bytes more)") {
 		t.Errorf("a cut text ends in %q", s[len(s)-30:])
 	}
@@ -99,5 +110,30 @@ func TestOneLine(t *testing.T) {
 	}
 	if oneLine(" \n") != nil {
 		t.Error("nothing is shown as something")
+	}
+}
+
+// RQ keeps a Retry object where a result would be; only a success has one.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		r     rq.Result
+		value any
+		exc   string
+	}{
+		"a success":          {rq.Result{Type: rq.ResultSuccessful, Value: int64(3)}, int64(3), ""},
+		"a retry":            {rq.Result{Type: rq.ResultRetried, Value: pickle.Opaque{Global: "rq.job.Retry"}}, nil, ""},
+		"a failure":          {rq.Result{Type: rq.ResultFailed, Error: "ValueError: no"}, nil, "ValueError: no"},
+		"an unreadable one":  {rq.Result{Type: rq.ResultSuccessful, ValueErr: errors.New("bad opcode")}, nil, "the result can't be read: bad opcode"},
+		"an unreadable call": {rq.Result{Type: rq.ResultFailed}, nil, "before"},
+	} {
+		var before *string
+		if c.exc == "before" {
+			before = &c.exc
+		}
+		value, exc := outcome(&c.r, before)
+		if value != c.value || (exc == nil) != (c.exc == "") || exc != nil && *exc != c.exc {
+			t.Errorf("%s is shown as %v, %v", name, value, exc)
+		}
 	}
 }

@@ -52,16 +52,13 @@ func newProblem(code, detail string) *Problem {
 	}
 }
 
-// writeProblem answers with p. The request id is taken from the answer's own
+// writeProblem answers with p, before an operation was reached. The request id is taken from the answer's own
 // header, where requestID put it.
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	p.RequestID = w.Header().Get(requestIDHeader)
 	h := w.Header()
 	h.Set("Content-Type", p.ContentType(""))
 	h.Set("Cache-Control", "no-store")
-	if p.retryAfter > 0 {
-		h.Set("Retry-After", seconds(p.retryAfter))
-	}
 	w.WriteHeader(p.Status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -85,11 +86,7 @@ func accessLog(clock func() time.Time, writeTimeout time.Duration, next http.Han
 		start := clock()
 		rec := newRecorder(w, writeTimeout)
 		defer func() {
-			// A handler that panics on purpose to cut the connection has answered nothing.
-			status := rec.status
-			if status == 0 {
-				status = http.StatusOK
-			}
+			status := cmp.Or(rec.status, http.StatusOK)
 			zerolog.Ctx(r.Context()).WithLevel(accessLevel(r, status)).
 				Str("method", r.Method).Str("path", r.URL.Path).Int("status", status).
 				Int64("bytes", rec.bytes).Dur("ms", clock().Sub(start)).Str("remote", r.RemoteAddr).
@@ -110,17 +107,13 @@ func accessLevel(r *http.Request, status int) zerolog.Level {
 	return zerolog.InfoLevel
 }
 
-// recovery turns a panic into a 500 and a stack in the log. The one panic
-// that it lets through is net/http's own way to cut a connection.
+// recovery turns a panic into a 500 and a stack in the log.
 func recovery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			v := recover()
 			if v == nil {
 				return
-			}
-			if v == http.ErrAbortHandler {
-				panic(v)
 			}
 			zerolog.Ctx(r.Context()).Error().Interface("panic", v).Bytes("stack", debug.Stack()).
 				Str("method", r.Method).Str("path", r.URL.Path).Msg("handler panicked")
