@@ -59,9 +59,9 @@ type redisChild struct {
 
 // startRedisChild starts a server below the data directory and waits until it
 // answers. The error is syscall.EADDRINUSE when the port is taken.
-func startRedisChild(ctx context.Context, path string, d *dataDir, port int, password string, o Options) (redisEngine, error) {
+func startRedisChild(ctx context.Context, server choice, d *dataDir, port int, password string, o Options) (redisEngine, error) {
 	c := &redisChild{
-		path: path, name: filepath.Base(path), dir: d.redisDir(), port: port, password: password,
+		path: server.path, name: server.name, dir: d.redisDir(), port: port, password: password,
 		log:     o.Log.With().Str("part", "redis").Logger(),
 		restart: o.restart, failed: make(chan error, 1), done: make(chan struct{}),
 	}

@@ -29,7 +29,10 @@ type ports struct {
 	S3    int `json:"s3"`
 }
 
-const lockName = "lock"
+const (
+	lockName     = "lock"
+	passwordName = "redis-password"
+)
 
 // openDataDir creates or opens a data directory and locks it.
 func openDataDir(path string) (*dataDir, error) {
@@ -61,19 +64,20 @@ func unusable(path string, err error) error {
 }
 
 // checkOurs refuses a directory with other things in it: files below it would
-// be taken for leftovers and removed.
+// be taken for leftovers and removed. One with a lock only is of a start that
+// did not get further.
 func checkOurs(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return unusable(path, err)
 	}
-	if len(entries) == 0 {
-		return nil
-	}
 	for _, e := range entries {
-		if e.Name() == lockName {
+		if e.Name() == passwordName {
 			return nil
 		}
+	}
+	if len(entries) == 0 || len(entries) == 1 && entries[0].Name() == lockName {
+		return nil
 	}
 	return fmt.Errorf("the directory %s has other things in it and is not a docsvc data directory: choose an empty or new one with --data-dir", path)
 }
@@ -91,7 +95,8 @@ func lockFile(path string) (*os.File, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	if err := f.Truncate(0); err == nil {
+	err = f.Truncate(0)
+	if err == nil {
 		_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
 	if err != nil {
@@ -130,7 +135,7 @@ func (d *dataDir) load() error {
 
 func (d *dataDir) engineFile() string   { return filepath.Join(d.path, "engine") }
 func (d *dataDir) portsFile() string    { return filepath.Join(d.path, "ports.json") }
-func (d *dataDir) passwordFile() string { return filepath.Join(d.path, "redis-password") }
+func (d *dataDir) passwordFile() string { return filepath.Join(d.path, passwordName) }
 func (d *dataDir) s3KeysFile() string   { return filepath.Join(d.path, "s3-credentials") }
 func (d *dataDir) redisDir() string     { return filepath.Join(d.path, "redis") }
 func (d *dataDir) close() error         { return d.lock.Close() }

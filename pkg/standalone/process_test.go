@@ -48,11 +48,20 @@ type process struct {
 	t                         *testing.T
 	cmd                       *exec.Cmd
 	stdin                     io.Closer
+	out                       *bufio.Reader
 	Redis, S3, Access, Secret string
 	Child                     int
 }
 
+// startProcessOf starts the engines and waits until they run.
 func startProcessOf(t *testing.T, dir, engine string) *process {
+	t.Helper()
+	p := launchProcess(t, dir, engine)
+	p.wait()
+	return p
+}
+
+func launchProcess(t *testing.T, dir, engine string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], "-test.run=^$")}
 	p.cmd.Env = append(os.Environ(), "DOCSVC_TEST_ENGINES="+dir, "DOCSVC_TEST_ENGINE="+engine)
@@ -70,14 +79,20 @@ func startProcessOf(t *testing.T, dir, engine string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	p.out = bufio.NewReader(out)
+	return p
+}
+
+// wait waits until the engines run.
+func (p *process) wait() {
+	p.t.Helper()
+	line, err := p.out.ReadString('\n')
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	if err := json.Unmarshal([]byte(line), p); err != nil {
-		t.Fatalf("the process said %q", line)
+		p.t.Fatalf("the process said %q", line)
 	}
-	return p
 }
 
 func (p *process) kill() {
@@ -221,6 +236,42 @@ func TestKillInProcess(t *testing.T) {
 	third := startProcessOf(t, dir, "")
 	if got := quietClient(t, third.Redis).Get(ctx, "last").Val(); got != "word" {
 		t.Errorf("written before an orderly end: %q", got)
+	}
+}
+
+// A server of an earlier run that has not ended yet is waited for: two on one
+// append-only file would destroy it.
+func TestOrphanIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a child that its parent died")
+	}
+	dir := t.TempDir()
+	p := startProcessOf(t, dir, EngineRedis)
+	if err := syscall.Kill(p.Child, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	lock := filepath.Join(dir, "redis", lockName)
+	if f, err := lockFile(lock); err == nil {
+		_ = f.Close()
+		t.Error("the directory is free though its server is there")
+	}
+	again := launchProcess(t, dir, "")
+	eventually(t, "a server that waits", func() bool {
+		text, err := os.ReadFile(filepath.Join(dir, lockName))
+		return err == nil && strings.TrimSpace(string(text)) == fmt.Sprint(again.cmd.Process.Pid)
+	})
+	if !alive(p.Child) {
+		t.Fatal("the earlier server has ended; nothing is shown")
+	}
+	if err := syscall.Kill(p.Child, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	again.wait()
+	if alive(p.Child) && p.Child != again.Child {
+		t.Error("the earlier server is still there")
 	}
 }
 

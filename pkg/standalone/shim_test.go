@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,7 +202,9 @@ print(good.get_status().value, good.return_value(), bad.get_status().value, 'Val
 			t.Fatal(err)
 		}
 		defer func() { _ = waiting.Process.Kill() }()
-		eventually(t, "an idle worker", func() bool { return rdb.HGet(ctx, "rq:worker:python-2", "state").Val() == "idle" && rdb.SCard(ctx, "rq:workers").Val() == 1 })
+		eventually(t, "an idle worker", func() bool {
+			return rdb.HGet(ctx, "rq:worker:python-2", "state").Val() == "idle" && rdb.SCard(ctx, "rq:workers").Val() == 1
+		})
 		run("-c", strings.NewReplacer("Queue('q'", "Queue('later'", "q.enqueue(jobs.fail, job_id='bad').id", "''", "'good'", "'late'").Replace(produce))
 		eventually(t, "the late job", func() bool { return rdb.HGet(ctx, "rq:job:late", "status").Val() == "finished" })
 		if out := rq("info", "-u", e.RedisURL); !strings.Contains(out, "1 workers, 2 queues") || !strings.Contains(out, "python-2") {
@@ -237,7 +240,7 @@ func TestRedisCLI(t *testing.T) {
 			"set k v": "OK", "lpush l a b": "2", "info server": "redis_version", "ping": "PONG", "client list": "name=", "--scan": "",
 		} {
 			cmd := exec.Command("sh", "-c", line+" "+command)
-			cmd.Env = append(env, "CLI="+cli)
+			cmd.Env = append(slices.Clone(env), "CLI="+cli)
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), want) {
 				t.Errorf("%s: %s, %v", command, out, err)

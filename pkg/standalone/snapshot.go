@@ -77,14 +77,13 @@ func (ks *keyspace) addStream(v value) {
 	}
 }
 
-// write replaces the snapshot in dir and keeps the one before it.
+// write replaces the snapshot in dir. The one before it is kept too, where the
+// file system has links.
 func (ks *keyspace) write(dir string) error {
 	path := filepath.Join(dir, snapshotName)
 	previous := filepath.Join(dir, previousName)
 	_ = os.Remove(previous)
-	if err := os.Link(path, previous); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keeping the snapshot before: %w", err)
-	}
+	_ = os.Link(path, previous)
 	return replaceFile(path, func(w io.Writer) error {
 		sum := sha256.New()
 		b := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)

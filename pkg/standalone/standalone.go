@@ -29,6 +29,9 @@ const (
 	bucket = "docsvc"
 	region = "us-east-1"
 	host   = "127.0.0.1"
+
+	// stopAfterFailure bounds the end of what had started before a failure.
+	stopAfterFailure = 15 * time.Second
 )
 
 // Options configure the engines.
@@ -96,7 +99,9 @@ func Start(ctx context.Context, o Options) (*Engines, error) {
 	}
 	e := &Engines{Bucket: bucket, Region: region, Dir: d.path, data: d, failed: make(chan error, 1), ending: make(chan struct{})}
 	if err := e.start(ctx, o); err != nil {
-		return nil, errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopAfterFailure)
+		defer cancel()
+		return nil, errors.Join(err, e.Stop(ctx))
 	}
 	return e, nil
 }
@@ -134,7 +139,7 @@ func (e *Engines) startRedis(ctx context.Context, o Options) (port int, err erro
 		if choice.name == EngineMiniredis {
 			e.redis, err = startMiniredis(ctx, e.data, port, password, o)
 		} else {
-			e.redis, err = startRedisChild(ctx, choice.path, e.data, port, password, o)
+			e.redis, err = startRedisChild(ctx, choice, e.data, port, password, o)
 		}
 		return err
 	})

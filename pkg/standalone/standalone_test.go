@@ -327,7 +327,7 @@ func TestEngineIsNeverSwitched(t *testing.T) {
 			if tc.recorded == EngineMiniredis {
 				stop(t, start(t, options(t, dir, EngineMiniredis)))
 			} else if tc.recorded != "" {
-				for name, text := range map[string]string{"lock": "", "engine": tc.recorded + "\n"} {
+				for name, text := range map[string]string{"lock": "", "redis-password": "secret\n", "engine": tc.recorded + "\n"} {
 					if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 						t.Fatal(err)
 					}

@@ -85,7 +85,7 @@ func (s *store) checkLayout() error {
 	path := filepath.Join(s.dir, "format")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, []byte(layoutVersion), 0o600)
+		return s.writeLayout(path)
 	}
 	if err != nil {
 		return err
@@ -94,6 +94,21 @@ func (s *store) checkLayout() error {
 		return fmt.Errorf("%s says %q, this docsvc reads %q: use the docsvc that wrote it, or another directory", path, text, layoutVersion)
 	}
 	return nil
+}
+
+// writeLayout writes the layout's version in one step: half a version would be
+// another one.
+func (s *store) writeLayout(path string) error {
+	tmp, err := os.CreateTemp(s.tmpDir(), "format-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.WriteString(layoutVersion)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
 }
 
 // sweep empties a directory of things that nobody can finish any more.
