@@ -94,14 +94,6 @@ func baseEnv(t *testing.T) []string {
 	return append(env, "DOCSVC_EXTRACT_CACHE_DIR="+extracttest.CacheDir(t), "DOCSVC_LOG_FORMAT=json")
 }
 
-// configure writes the configuration file that the site's commands find.
-func (s *site) configure(text string) {
-	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, "docsvc.yaml"), []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // process is a running docsvc.
 type process struct {
 	t    *testing.T

@@ -126,7 +126,6 @@ func TestKilledRedis(t *testing.T) {
 func TestStorageAway(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, redistest.Miniredis)
-	s.configure("queues:\n  - name: document_processing\n    retry_intervals: [1s]\n")
 	s.serve()
 	id := s.submit("a.txt", "text/plain", bigText(20_000))
 	s.s3.Fail(func(r *http.Request) *s3test.Fault { return &s3test.Fault{Status: 503} })

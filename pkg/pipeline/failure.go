@@ -35,6 +35,12 @@ func transient(code, format string, args ...any) error {
 	return &worker.Failure{Class: worker.Transient, Code: code, Err: fmt.Errorf(format, args...)}
 }
 
+// waiting is for what keeps every document from being processed, not just
+// this one: an outage must not use up anybody's retries.
+func waiting(code, format string, args ...any) error {
+	return &worker.Failure{Class: worker.Waiting, Code: code, Err: fmt.Errorf(format, args...)}
+}
+
 // classify says how an error of any step is treated, in words for whoever
 // sent the document. Errors that are Failures already, the end of the context
 // and a lost execution pass through.
@@ -55,24 +61,26 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &doc):
 		return classifyRecord(doc, err)
 	case errors.As(err, &space):
-		return transient(CodeDiskFull, "%w", err)
+		return waiting(CodeDiskFull, "%w", err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return transient(CodeDiskFull, "the worker's disk is full: %w; free some space in worker.work_dir", err)
+		return waiting(CodeDiskFull, "the worker's disk is full: %w; free some space in worker.work_dir", err)
 	case errors.Is(err, objstore.ErrNotFound):
 		return permanent(CodeUploadGone, "the uploaded file is not in storage any more; upload it again as a new document")
 	case errors.Is(err, objstore.ErrChanged):
 		return permanent(CodeUploadChanged, "the uploaded file was replaced after processing had been asked for; upload it again as a new document")
 	case errors.Is(err, objstore.ErrUnavailable):
-		return transient(CodeStorage, "waiting for storage: %w", err)
+		return waiting(CodeStorage, "waiting for storage: %w", err)
 	case rq.IsUnavailable(err):
-		return transient(CodeRedis, "waiting for redis: %w", err)
+		return waiting(CodeRedis, "waiting for redis: %w", err)
 	}
 	return err
 }
 
 func classifyRecord(doc *document.Error, err error) error {
 	switch doc.Kind {
-	case document.Unavailable, document.Internal:
+	case document.Unavailable:
+		return &worker.Failure{Class: worker.Waiting, Code: doc.Code, Err: err}
+	case document.Internal:
 		return &worker.Failure{Class: worker.Transient, Code: doc.Code, Err: err}
 	default:
 		return &worker.Failure{Class: worker.Permanent, Code: doc.Code, Err: err}

@@ -26,15 +26,15 @@ func TestClassify(t *testing.T) {
 	}{
 		{"encrypted", &extract.Error{Code: block.CodeEncrypted, Message: "x"}, worker.Permanent, "encrypted"},
 		{"crash", fmt.Errorf("around: %w", &extract.Error{Code: block.CodeCrash, Message: "x"}), worker.Resource, "crash"},
-		{"storage down", fmt.Errorf("storing: %w", down), worker.Transient, CodeStorage},
-		{"storage refuses", &objstore.Error{Op: "get", Kind: objstore.ErrDenied}, worker.Transient, CodeStorage},
+		{"storage down", fmt.Errorf("storing: %w", down), worker.Waiting, CodeStorage},
+		{"storage refuses", &objstore.Error{Op: "get", Kind: objstore.ErrDenied}, worker.Waiting, CodeStorage},
 		{"gone", &objstore.Error{Op: "get", Kind: objstore.ErrNotFound}, worker.Permanent, CodeUploadGone},
 		{"changed", &objstore.Error{Op: "get", Kind: objstore.ErrChanged}, worker.Permanent, CodeUploadChanged},
-		{"disk full", fmt.Errorf("writing: %w", syscall.ENOSPC), worker.Transient, CodeDiskFull},
-		{"no room", &spaceError{need: 2, free: 1}, worker.Transient, CodeDiskFull},
+		{"disk full", fmt.Errorf("writing: %w", syscall.ENOSPC), worker.Waiting, CodeDiskFull},
+		{"no room", &spaceError{need: 2, free: 1}, worker.Waiting, CodeDiskFull},
 		{"no record", &document.Error{Kind: document.NotFound, Code: "document_not_found", Detail: "x"}, worker.Permanent, "document_not_found"},
 		{"another job", &document.Error{Kind: document.Conflict, Code: "other_job", Detail: "x"}, worker.Permanent, "other_job"},
-		{"service down", &document.Error{Kind: document.Unavailable, Code: "queue_unavailable", Detail: "x"}, worker.Transient, "queue_unavailable"},
+		{"service down", &document.Error{Kind: document.Unavailable, Code: "queue_unavailable", Detail: "x"}, worker.Waiting, "queue_unavailable"},
 		{"its own", permanent(CodeHashMismatch, "x"), worker.Permanent, CodeHashMismatch},
 	} {
 		var f *worker.Failure

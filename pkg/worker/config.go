@@ -83,6 +83,9 @@ type Config struct {
 	Usage func() (rss int64, cpu float64)
 	// Version is shown as the worker's; default that of the build.
 	Version string
+	// WaitDelay is after how long a job whose failure is of class Waiting is
+	// tried again; default 10 s.
+	WaitDelay time.Duration
 }
 
 // withDefaults checks c and fills in what was left out.
@@ -99,6 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MoveEvery = cmp.Or(c.MoveEvery, time.Second)
 	c.RecoverEvery = cmp.Or(c.RecoverEvery, 4*time.Second)
 	c.Unknown = cmp.Or(c.Unknown, UnknownStop)
+	c.WaitDelay = cmp.Or(c.WaitDelay, 10*time.Second)
 	c.Version = cmp.Or(c.Version, buildVersion())
 	switch {
 	case c.Queue == nil:

@@ -70,6 +70,10 @@ const (
 	// Resource errors (time, memory, a crash) fail the job at once: they are
 	// not retried blindly.
 	Resource
+	// Waiting errors mean that something every job needs is away (storage,
+	// Redis, disk space). The job is tried again after Config.WaitDelay for as
+	// long as that lasts, without spending one of its retries.
+	Waiting
 )
 
 func (c Class) String() string {
@@ -78,6 +82,8 @@ func (c Class) String() string {
 		return "permanent"
 	case Resource:
 		return "resource"
+	case Waiting:
+		return "waiting"
 	default:
 		return "transient"
 	}

@@ -84,6 +84,9 @@ func (w *Worker) judge(r *run, res Result, err error) (out rq.Outcome, drop bool
 	default:
 		out.Kind, out.ErrorCode = classify(err)
 	}
+	if out.Kind == rq.OutcomeRetryFree {
+		out.Delay = &w.c.WaitDelay
+	}
 	return out, false
 }
 
@@ -99,6 +102,8 @@ func classify(err error) (rq.OutcomeKind, string) {
 		return rq.OutcomeRetry, CodeError
 	case f.Class == Transient:
 		return rq.OutcomeRetry, f.Code
+	case f.Class == Waiting:
+		return rq.OutcomeRetryFree, f.Code
 	default:
 		return rq.OutcomeFail, f.Code
 	}

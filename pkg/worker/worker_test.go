@@ -172,6 +172,29 @@ func TestRetryAfterAnInterval(t *testing.T) {
 	})
 }
 
+// An outage of something that every job needs spends nobody's retries.
+func TestWaitingSpendsNoRetry(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		r := newRig(t, s)
+		var runs atomic.Int64
+		c := r.config(Handler{Func: "f", Run: func(context.Context, *Task) (Result, error) {
+			if runs.Add(1) <= 2 {
+				return Result{}, &Failure{Class: Waiting, Code: "x", Err: errors.New("storage is away")}
+			}
+			return Result{}, nil
+		}})
+		c.WaitDelay = time.Second
+		r.start(c)
+		id := r.enqueue(rq.Spec{Func: "f", Retry: &rq.Retry{Max: 1}})
+		r.await(id, rq.StatusFinished)
+		job := r.job(id)
+		if job.RetriesLeft == nil || *job.RetriesLeft != 1 || runs.Load() != 3 {
+			t.Errorf("after %d runs the job is %+v; want 3 runs and one retry left", runs.Load(), job)
+		}
+	})
+}
+
 func TestAPanicFailsTheJobAndKeepsTheStackInTheLog(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {

@@ -98,7 +98,10 @@ func (c *client) follow(ctx context.Context, id string) (*status, error) {
 		if err := c.get(ctx, path+"?wait=1", &st); err != nil {
 			return nil, err
 		}
-		line := fmt.Sprintf("  %3d %% %s: %s", st.Progress, st.Status, st.CurrentStep)
+		line := fmt.Sprintf("  %3d %% %s", st.Progress, st.Status)
+		if st.CurrentStep != "" {
+			line += ": " + st.CurrentStep
+		}
 		if line != last || time.Since(said) >= 2*time.Second {
 			fmt.Println(line)
 			last, said = line, time.Now()
