@@ -29,12 +29,12 @@ func check(t fataler, r extract.Rendered, chunks []Chunk, o Options) {
 		o = Options{DefaultMaxTokens, DefaultOverlap}
 	}
 	count := newCounter()
+	runes := []rune(r.Text)
 	end, ids := 0, map[string]bool{}
 	for i, c := range chunks {
 		if c.Index != i || c.StartByte >= c.EndByte || c.EndByte > len(r.Text) || r.Text[c.StartByte:c.EndByte] != c.Text {
 			t.Fatalf("chunk %d is not its slice: %+v", i, c)
 		}
-		runes := []rune(r.Text)
 		if string(runes[c.StartChar:c.EndChar]) != c.Text {
 			t.Fatalf("chunk %d: characters %d to %d are not its text", i, c.StartChar, c.EndChar)
 		}

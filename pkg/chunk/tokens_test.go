@@ -55,3 +55,9 @@ func BenchmarkCount(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkNewCounter(b *testing.B) {
+	for b.Loop() {
+		newCounter()
+	}
+}

@@ -21,8 +21,9 @@ import (
 const Version = "1"
 
 const (
-	// maxToken bounds one text, tag or script, in bytes of UTF-8.
-	maxToken = 16 << 20
+	// maxToken bounds one text, tag or script, in bytes of UTF-8: pages saved as one file hold
+	// pictures of megabytes as attributes.
+	maxToken = 32 << 20
 	// checkEvery is how many tokens pass between two looks at the context.
 	checkEvery = 1024
 	// prescan is how much of a page is searched for its declaration of a charset.
@@ -32,6 +33,10 @@ const (
 // Parse reads f and reports its blocks to sink. It is a block.Parser. Pages
 // stay 0.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
+	return parse(ctx, f, size, o, sink, maxToken)
+}
+
+func parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink, maxToken int) error {
 	head := make([]byte, min(size, prescan))
 	if n, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
@@ -49,7 +54,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	}
 	in := &counter{r: io.NewSectionReader(f, 0, size)}
 	progress := block.NewProgress(sink, size)
-	w := newWalker(ctx, enc.Reader(in), sink.Block)
+	w := newWalker(ctx, enc.Reader(in), sink.Block, maxToken)
 	w.aside = sink.Aside
 	w.tick = func() error { return progress.At(in.n) }
 	err = w.walk()
@@ -76,12 +81,8 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 // Fragment reads a piece of HTML that stands within another document.
 func Fragment(ctx context.Context, raw []byte, emit func(block.Block) error) error {
 	enc := charset.FindBytes(raw, declaredCharset(raw[:min(len(raw), prescan)]))
-	w := newWalker(ctx, enc.Reader(bytes.NewReader(raw)), emit)
-	err := w.walk()
-	if errors.Is(err, html.ErrBufferExceeded) {
-		return block.Errorf(block.CodeTooLarge, "This page was refused: it holds a single text or tag of more than %d MiB.", maxToken>>20)
-	}
-	return err
+	w := newWalker(ctx, enc.Reader(bytes.NewReader(raw)), emit, len(raw)+1)
+	return w.walk()
 }
 
 // tooLong ends a page with a token that is too long: with what came before
@@ -90,11 +91,10 @@ func (w *walker) tooLong(sink block.Sink) error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	e := block.Errorf(block.CodeTooLarge, "This page was refused: it holds a single text, tag or script of more than %d MiB.", maxToken>>20)
 	if w.emitted == 0 {
-		return e
+		return block.Errorf(block.CodeTooLarge, "This page was refused: it holds a single text, tag or script of more than %d bytes.", w.maxToken)
 	}
-	return sink.Warn(block.TextIncomplete + fmt.Sprintf("the page holds a single text, tag or script of more than %d MiB; what comes after it was not read", maxToken>>20))
+	return sink.Warn(block.TextIncomplete + fmt.Sprintf("the page holds a single text, tag or script of more than %d bytes; what comes after it was not read", w.maxToken))
 }
 
 // counter counts what is read of a file.

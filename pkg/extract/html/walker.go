@@ -16,9 +16,10 @@ type walker struct {
 	z    *html.Tokenizer
 	emit func(block.Block) error
 	// aside gets what stands apart from the page's content; nil to leave it in its place.
-	aside func(block.Block) error
-	tick  func() error // now and then, for progress; may be nil
-	meta  metaData
+	aside    func(block.Block) error
+	tick     func() error // now and then, for progress; may be nil
+	meta     metaData
+	maxToken int // bytes of one token
 
 	text     strings.Builder // of the paragraph that is open
 	space    bool            // white space came after the text
@@ -34,10 +35,10 @@ type walker struct {
 	emitted  int
 }
 
-func newWalker(ctx context.Context, r io.Reader, emit func(block.Block) error) *walker {
+func newWalker(ctx context.Context, r io.Reader, emit func(block.Block) error, maxToken int) *walker {
 	z := html.NewTokenizer(r)
 	z.SetMaxBuf(maxToken)
-	return &walker{ctx: ctx, z: z, emit: emit}
+	return &walker{ctx: ctx, z: z, emit: emit, maxToken: maxToken}
 }
 
 // walk reads the page to its end.

@@ -241,20 +241,6 @@ func (r *Reader) attrName(n xml.Name) string {
 	return r.name(n)
 }
 
-// Skip reads past the end of the element whose Start was returned last.
-func (r *Reader) Skip() error {
-	depth := len(r.open)
-	for {
-		t, err := r.Next()
-		if err != nil {
-			return err
-		}
-		if t.Kind == End && len(r.open) < depth {
-			return nil
-		}
-	}
-}
-
 // Children calls visit for every child element of the one whose Start was
 // returned last, until its end. visit must read the child to its end; with
 // nil for visit's error and nothing read, the child is skipped.
