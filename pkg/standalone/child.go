@@ -115,6 +115,9 @@ func (c *redisChild) takeLock(ctx context.Context) error {
 // askToEnd sends SHUTDOWN to a server of an earlier run, which has the same
 // port and password. On Linux the kernel has told it already.
 func (c *redisChild) askToEnd(ctx context.Context) {
+	if c.listens(ctx) != nil {
+		return
+	}
 	rdb := c.client()
 	defer func() { _ = rdb.Close() }()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -124,7 +127,7 @@ func (c *redisChild) askToEnd(ctx context.Context) {
 
 func (c *redisChild) client() *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: net.JoinHostPort(host, strconv.Itoa(c.port)), Password: c.password,
+		Addr: c.addr(), Password: c.password, DialerRetries: 1,
 		DisableIdentity: true, MaxRetries: -1, PoolSize: 1, Protocol: 2,
 	})
 }
@@ -199,9 +202,13 @@ func (c *redisChild) ready(ctx context.Context, p *childProcess) error {
 	defer func() { _ = rdb.Close() }()
 	report := time.Now().Add(reportEvery)
 	for {
-		// The password makes sure that it is ours; it says LOADING for as
-		// long as it reads the append-only file.
-		err := rdb.Ping(ctx).Err()
+		// The client is noisy and slow where nothing listens. The password
+		// makes sure that it is ours; it says LOADING for as long as it reads
+		// the append-only file.
+		err := c.listens(ctx)
+		if err == nil {
+			err = rdb.Ping(ctx).Err()
+		}
 		if err == nil {
 			return nil
 		}
@@ -222,6 +229,17 @@ func (c *redisChild) ready(ctx context.Context, p *childProcess) error {
 		}
 	}
 }
+
+func (c *redisChild) listens(ctx context.Context) error {
+	d := net.Dialer{Timeout: dialTimeout}
+	conn, err := d.DialContext(ctx, "tcp", c.addr())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func (c *redisChild) addr() string { return net.JoinHostPort(host, strconv.Itoa(c.port)) }
 
 // supervise starts the server again when it ends unasked.
 func (c *redisChild) supervise(ctx context.Context, p *childProcess) {

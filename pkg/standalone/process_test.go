@@ -240,39 +240,55 @@ func TestKillInProcess(t *testing.T) {
 }
 
 // A server of an earlier run that has not ended yet is waited for: two on one
-// append-only file would destroy it.
+// append-only file would destroy it. It is known by the lock it inherited.
 func TestOrphanIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	needServer(t)
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells a child that its parent died")
-	}
 	dir := t.TempDir()
-	p := startProcessOf(t, dir, EngineRedis)
-	if err := syscall.Kill(p.Child, syscall.SIGSTOP); err != nil {
+	e := start(t, options(t, dir, EngineRedis))
+	stop(t, e)
+	orphan, err := lockFile(filepath.Join(dir, "redis", lockName))
+	if err != nil {
 		t.Fatal(err)
 	}
-	p.kill()
-	lock := filepath.Join(dir, "redis", lockName)
-	if f, err := lockFile(lock); err == nil {
-		_ = f.Close()
-		t.Error("the directory is free though its server is there")
-	}
-	again := launchProcess(t, dir, "")
+	p := launchProcess(t, dir, "")
 	eventually(t, "a server that waits", func() bool {
 		text, err := os.ReadFile(filepath.Join(dir, lockName))
-		return err == nil && strings.TrimSpace(string(text)) == fmt.Sprint(again.cmd.Process.Pid)
+		return err == nil && strings.TrimSpace(string(text)) == fmt.Sprint(p.cmd.Process.Pid)
 	})
-	if !alive(p.Child) {
-		t.Fatal("the earlier server has ended; nothing is shown")
+	if err := quietClient(t, e.RedisURL).Ping(context.Background()).Err(); err == nil {
+		t.Error("started beside the earlier server")
 	}
-	if err := syscall.Kill(p.Child, syscall.SIGCONT); err != nil {
+	if err := orphan.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again.wait()
-	if alive(p.Child) && p.Child != again.Child {
-		t.Error("the earlier server is still there")
+	p.wait()
+}
+
+// While the child runs, its directory is locked by it too.
+func TestChildHoldsTheLock(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	dir := t.TempDir()
+	e, err := Start(context.Background(), options(t, dir, EngineRedis))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := e.redis.(*redisChild).lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := lockFile(filepath.Join(dir, "redis", lockName)); err == nil {
+		_ = f.Close()
+		t.Error("the lock is free though the server runs")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_ = e.Stop(ctx) // complains of the lock closed above
+	f, err := lockFile(filepath.Join(dir, "redis", lockName))
+	if err != nil {
+		t.Fatalf("the lock outlives the server: %v", err)
+	}
+	_ = f.Close()
 }
 
 // Ctrl-C goes to the whole foreground process group; the child must not be in

@@ -221,7 +221,8 @@ func TestFilesArePrivate(t *testing.T) {
 // start of a connection may end up as noise in docsvc's output.
 func TestClientHandshakeIsQuiet(t *testing.T) {
 	log := &logs{}
-	redis.SetLogger(log)
+	redis.SetLogger(log) // before any parallel test goes on
+	defer redis.SetLogger(silence{})
 	for _, engine := range []string{EngineMiniredis, EngineRedis} {
 		if engine == EngineRedis && redistest.Binary() == "" {
 			continue
@@ -250,6 +251,11 @@ func TestClientHandshakeIsQuiet(t *testing.T) {
 		t.Errorf("go-redis said: %s", text)
 	}
 }
+
+// silence is for tests in which servers are killed on purpose.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
 
 type logs struct{ strings.Builder }
 
