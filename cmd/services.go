@@ -213,7 +213,7 @@ func (s *services) redisError(err error) error {
 		hint = "it may be loading its data, out of memory or a replica; see its log"
 	}
 	return &hintError{
-		error: fmt.Errorf("Redis at %s does not answer: %w", s.config.PlainRedisURL(), err), //nolint:staticcheck // a name
+		error: fmt.Errorf("no answer from Redis at %s: %w", s.config.PlainRedisURL(), err),
 		hint:  hint,
 	}
 }

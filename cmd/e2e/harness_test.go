@@ -312,15 +312,6 @@ func (s *site) reach(id string, states ...string) *status {
 	return st
 }
 
-func sample(t *testing.T, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../scripts/demo/samples", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // logBuffer is a bytes.Buffer that a process writes while a test reads.
 type logBuffer struct {
 	mu sync.Mutex
