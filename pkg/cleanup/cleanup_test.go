@@ -192,8 +192,12 @@ func TestMissingIsFoundAnywhere(t *testing.T) {
 		var lost []string
 		for i := range 9 { // first, in the middle, last
 			up, prefix := f.completed()
-			if i%4 == 0 {
+			switch {
+			case i%4 == 0:
 				f.store.Delete(t.Context(), f.prefixed(prefix)...)
+				lost = append(lost, up.DocumentID)
+			case i == 5: // not complete without it
+				f.store.Delete(t.Context(), prefix+document.ManifestName)
 				lost = append(lost, up.DocumentID)
 			}
 			f.clock.forward(time.Millisecond)

@@ -144,7 +144,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	if size < 0 {
 		return Object{}, fmt.Errorf("storage: put %q: size unknown", key)
 	}
-	info, err := s.internal.Client.PutObject(ctx, s.bucket, s.full(key), unclosable(r), size, minio.PutObjectOptions{
+	info, err := s.internal.Client.PutObject(ctx, s.bucket, s.full(key), r, size, minio.PutObjectOptions{
 		ContentType: o.ContentType, ContentDisposition: o.ContentDisposition, PartSize: partSize,
 		// Chunked signing of an empty body leaves bytes unread on some
 		// servers, which then break the next request on the connection.
@@ -155,23 +155,6 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	}
 	return Object{Key: key, ETag: strings.Trim(info.ETag, `"`), VersionID: info.VersionID, Size: size,
 		ContentType: o.ContentType, LastModified: info.LastModified}, nil
-}
-
-// unclosable hides Close from minio-go, which closes a body that has one.
-func unclosable(r io.Reader) io.Reader {
-	if at, ok := r.(interface {
-		io.ReaderAt
-		io.ReadSeeker
-	}); ok {
-		return struct {
-			io.ReaderAt
-			io.ReadSeeker
-		}{at, at}
-	}
-	if seeker, ok := r.(io.ReadSeeker); ok {
-		return struct{ io.ReadSeeker }{seeker}
-	}
-	return struct{ io.Reader }{r}
 }
 
 // maxCopy is the largest object that one copy request may move (S3's limit), in bytes.
