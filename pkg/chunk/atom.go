@@ -24,13 +24,11 @@ type atom struct {
 }
 
 // section makes the chunks of one section.
-func (s *splitter) section(first, next int) error {
+func (s *splitter) section(first, next int) {
 	s.atoms = s.atoms[:0]
 	for i := first; i < next; i++ {
 		n := len(s.atoms)
-		if err := s.span(i); err != nil {
-			return err
-		}
+		s.span(i)
 		total := 0
 		for _, a := range s.atoms[n:] {
 			total += a.tokens
@@ -39,74 +37,64 @@ func (s *splitter) section(first, next int) error {
 			s.atoms[n].whole = total
 		}
 	}
-	return s.pack()
+	s.pack()
 }
 
 // span makes the atoms of one block.
-func (s *splitter) span(i int) error {
+func (s *splitter) span(i int) {
 	span := s.r.Spans[i]
 	switch {
 	case span.Kind == block.Table && len(span.Rows) > 0:
-		return s.table(i, span)
+		s.table(i, span)
+		return
 	case span.Kind == block.Table || span.Kind == block.Code:
-		return s.lines(i, span.Start, span.End)
+		s.lines(i, span.Start, span.End)
+		return
 	}
 	text := s.r.Text[span.Start:span.End]
 	for text := range sentences(text) {
 		start := span.Start + text.start
-		if err := s.unit(i, start, span.Start+text.end, true); err != nil {
-			return err
-		}
+		s.unit(i, start, span.Start+text.end, true)
 	}
-	return nil
 }
 
 // table makes an atom of each row; the first has the header with it, which
 // says nothing alone.
-func (s *splitter) table(i int, span extract.Span) error {
+func (s *splitter) table(i int, span extract.Span) {
 	start := span.Start
 	for _, row := range span.Rows {
-		if err := s.unit(i, start, row.End, false); err != nil {
-			return err
-		}
+		s.unit(i, start, row.End, false)
 		start = row.End
 	}
-	return s.unit(i, start, span.End, false)
+	s.unit(i, start, span.End, false)
 }
 
 // lines makes an atom of each line.
-func (s *splitter) lines(i, start, end int) error {
+func (s *splitter) lines(i, start, end int) {
 	for start < end {
 		to := end
 		if n := strings.IndexByte(s.r.Text[start:end], '\n'); n >= 0 {
 			to = start + n + 1
 		}
-		if err := s.unit(i, start, to, false); err != nil {
-			return err
-		}
+		s.unit(i, start, to, false)
 		start = to
 	}
-	return nil
 }
 
 // unit makes one atom, or several when the text is too long for a chunk.
-func (s *splitter) unit(span, start, end int, sentence bool) error {
+func (s *splitter) unit(span, start, end int, sentence bool) {
 	start, end = s.trim(start, end)
 	if start == end {
-		return nil
+		return
 	}
-	n, err := s.size(start, end)
-	if err != nil {
-		return err
-	}
-	if n <= s.o.MaxTokens {
+	switch n := s.size(start, end); {
+	case n <= s.o.MaxTokens:
 		s.push(atom{start: start, end: end, tokens: n, span: span, sentence: sentence})
-		return nil
+	case strings.IndexByte(s.r.Text[start:end], '\n') >= 0:
+		s.lines(span, start, end)
+	default:
+		s.words(span, start, end)
 	}
-	if strings.IndexByte(s.r.Text[start:end], '\n') >= 0 {
-		return s.lines(span, start, end)
-	}
-	return s.words(span, start, end)
 }
 
 func (s *splitter) push(a atom) {
@@ -116,17 +104,16 @@ func (s *splitter) push(a atom) {
 
 // size is the tokens of an atom in a chunk: with the white space before it,
 // or without when it comes first, whichever is more.
-func (s *splitter) size(start, end int) (int, error) {
+func (s *splitter) size(start, end int) int {
 	gap := start
 	if len(s.atoms) > 0 {
 		gap = s.end
 	}
-	n, err := s.measure(gap, end)
-	if err != nil || gap == start || n+edge <= s.o.MaxTokens || n > s.o.MaxTokens {
-		return n, err
+	n := s.measure(gap, end)
+	if gap == start || n+edge <= s.o.MaxTokens || n > s.o.MaxTokens {
+		return n
 	}
-	alone, err := s.measure(start, end)
-	return max(n, alone), err
+	return max(n, s.measure(start, end))
 }
 
 // edge is how many tokens the white space before an atom can make a
@@ -135,30 +122,30 @@ const edge = 8
 
 // measure counts the tokens of text, or says more than MaxTokens for what is
 // sure to have more.
-func (s *splitter) measure(start, end int) (int, error) {
+func (s *splitter) measure(start, end int) int {
 	if end-start > s.o.MaxTokens*maxTokenLen {
-		return s.o.MaxTokens + 1, nil
+		return s.o.MaxTokens + 1
 	}
 	return s.tokens.count(s.r.Text[start:end])
 }
 
 // words divides a line that is too long for a chunk between words.
-func (s *splitter) words(span, start, end int) error {
+func (s *splitter) words(span, start, end int) {
 	it := words.FromString(s.r.Text[start:end])
-	return s.fill(span, start, func() (string, bool) { ok := it.Next(); return it.Value(), ok }, s.graphemes)
+	s.fill(span, start, func() (string, bool) { ok := it.Next(); return it.Value(), ok }, s.graphemes)
 }
 
 // graphemes divides a word that is too long for a chunk between what people
 // see as characters.
-func (s *splitter) graphemes(span, start, end int) error {
+func (s *splitter) graphemes(span, start, end int) {
 	it := graphemes.FromString(s.r.Text[start:end])
-	return s.fill(span, start, func() (string, bool) { ok := it.Next(); return it.Value(), ok }, s.runes)
+	s.fill(span, start, func() (string, bool) { ok := it.Next(); return it.Value(), ok }, s.runes)
 }
 
 // runes divides a character with more marks on it than fit into a chunk.
-func (s *splitter) runes(span, start, end int) error {
+func (s *splitter) runes(span, start, end int) {
 	rest := s.r.Text[start:end]
-	return s.fill(span, start, func() (string, bool) {
+	s.fill(span, start, func() (string, bool) {
 		_, n := utf8.DecodeRuneInString(rest)
 		v := rest[:n]
 		rest = rest[n:]
@@ -169,37 +156,30 @@ func (s *splitter) runes(span, start, end int) error {
 // fill gathers parts, given by next from start on, into atoms as large as fit.
 // A part that doesn't fit alone is divided by smaller. Blanks count with what
 // comes after them.
-func (s *splitter) fill(span, start int, next func() (string, bool), smaller func(span, start, end int) error) error {
+func (s *splitter) fill(span, start int, next func() (string, bool), smaller func(span, start, end int)) {
 	from, mark, at, sum := start, start, start, 0 // atom, part and reading position
 	limit := s.o.MaxTokens - 2                    // what parts have less than the whole, mostly
-	flush := func() error {
-		a, z := from, mark
+	flush := func() {
+		s.halve(span, from, mark)
 		from, sum = mark, 0
-		return s.halve(span, a, z)
 	}
 	for {
 		part, ok := next()
 		if !ok {
 			mark = at
-			return flush()
+			flush()
+			return
 		}
 		at += len(part)
 		if strings.TrimFunc(part, unicode.IsSpace) == "" {
 			continue
 		}
-		n, err := s.measure(mark, at)
-		if err != nil {
-			return err
-		}
+		n := s.measure(mark, at)
 		if sum+n > limit {
-			if err := flush(); err != nil {
-				return err
-			}
+			flush()
 		}
 		if n > s.o.MaxTokens && smaller != nil {
-			if err := smaller(span, mark, at); err != nil {
-				return err
-			}
+			smaller(span, mark, at)
 			from, n = at, 0
 		}
 		mark = at
@@ -209,15 +189,12 @@ func (s *splitter) fill(span, start int, next func() (string, bool), smaller fun
 
 // halve makes an atom of text that was measured in parts. The whole can have a
 // token or two more than these; then it is divided in the middle.
-func (s *splitter) halve(span, start, end int) error {
+func (s *splitter) halve(span, start, end int) {
 	start, end = s.trim(start, end)
 	if start == end {
-		return nil
+		return
 	}
-	n, err := s.size(start, end)
-	if err != nil {
-		return err
-	}
+	n := s.size(start, end)
 	mid := start + (end-start)/2
 	if blank := strings.LastIndexFunc(s.r.Text[start:mid], unicode.IsSpace); blank > 0 {
 		mid = start + blank
@@ -227,12 +204,10 @@ func (s *splitter) halve(span, start, end int) error {
 	}
 	if n <= s.o.MaxTokens || mid == start {
 		s.push(atom{start: start, end: end, tokens: n, span: span})
-		return nil
+		return
 	}
-	if err := s.halve(span, start, mid); err != nil {
-		return err
-	}
-	return s.halve(span, mid, end)
+	s.halve(span, start, mid)
+	s.halve(span, mid, end)
 }
 
 // trim leaves out the white space around text.

@@ -83,12 +83,14 @@ func Split(r extract.Rendered, docID string, o Options) ([]Chunk, error) {
 	if o.Overlap < 0 || o.Overlap*2 > o.MaxTokens {
 		return nil, fmt.Errorf("an overlap of %d tokens is out of range, the most is half a chunk (%d)", o.Overlap, o.MaxTokens/2)
 	}
-	s := &splitter{r: r, o: o, docID: docID, tokens: newCounter()}
+	tokens, err := newCounter()
+	if err != nil {
+		return nil, err
+	}
+	s := &splitter{r: r, o: o, docID: docID, tokens: tokens}
 	for first := 0; first < len(r.Spans); {
 		next := s.sectionEnd(first)
-		if err := s.section(first, next); err != nil {
-			return nil, err
-		}
+		s.section(first, next)
 		first = next
 	}
 	return s.chunks, nil

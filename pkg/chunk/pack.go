@@ -3,7 +3,7 @@ package chunk
 import "github.com/docsvc/docsvc/pkg/extract"
 
 // pack makes chunks of the atoms of a section.
-func (s *splitter) pack() error {
+func (s *splitter) pack() {
 	prev := 0 // first atom of the chunk before
 	for pos := 0; pos < len(s.atoms); {
 		first := s.overlap(prev, pos)
@@ -12,10 +12,7 @@ func (s *splitter) pack() error {
 			first++
 			end = s.extend(first, pos)
 		}
-		tokens, err := s.measure(s.atoms[first].start, s.atoms[end-1].end)
-		if err != nil {
-			return err
-		}
+		tokens := s.measure(s.atoms[first].start, s.atoms[end-1].end)
 		// The sum of the parts can be a token or two short of the whole.
 		for tokens > s.o.MaxTokens && (first < pos || end > pos+1) {
 			if first < pos {
@@ -23,14 +20,11 @@ func (s *splitter) pack() error {
 			} else {
 				end--
 			}
-			if tokens, err = s.measure(s.atoms[first].start, s.atoms[end-1].end); err != nil {
-				return err
-			}
+			tokens = s.measure(s.atoms[first].start, s.atoms[end-1].end)
 		}
 		s.add(first, end, tokens)
 		prev, pos = first, end
 	}
-	return nil
 }
 
 // overlap is the atom that a chunk with new content from pos on begins with:
