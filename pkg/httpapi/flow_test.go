@@ -179,6 +179,10 @@ func (f *fixture) checkContent(t *testing.T, id string) {
 	if text.Status != 200 || text.Header.Get("Content-Type") != "text/markdown; charset=utf-8" || !bytes.Contains(text.Body, []byte("instalação")) {
 		t.Fatalf("text answered %d %s %.100q", text.Status, text.Header.Get("Content-Type"), text.Body)
 	}
+	if head := f.do(t, http.MethodHead, "/api/v1/documents/"+id+"/text", ""); head.Status != 200 || len(head.Body) > 0 ||
+		head.Header.Get("Content-Length") != text.Header.Get("Content-Length") {
+		t.Errorf("HEAD answered %d %v", head.Status, head.Header)
+	}
 	var all []chunk.Chunk
 	for path := "/api/v1/documents/" + id + "/chunks?limit=3"; path != ""; {
 		var page struct {

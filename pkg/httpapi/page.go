@@ -58,8 +58,8 @@ type pageAnswer struct {
 }
 
 type pageError struct {
-	Code, Help string
-	Status     int
+	Code, Title, Help string
+	Status            int
 }
 
 // pageRoutes serves the OpenAPI document and the page made of it. Both are
@@ -128,7 +128,8 @@ func renderPage(o *huma.OpenAPI) (html []byte, csp string, err error) {
 		p.Groups[i].Operations = append(p.Groups[i].Operations, pageOf(o, op))
 	}
 	for _, code := range slices.Sorted(maps.Keys(errorCodes)) {
-		p.Errors = append(p.Errors, pageError{Code: code, Status: errorCodes[code].Status, Help: errorCodes[code].Help})
+		e := errorCodes[code]
+		p.Errors = append(p.Errors, pageError{Code: code, Status: e.Status, Title: e.Title, Help: e.Help})
 	}
 	var b bytes.Buffer
 	if err := t.Execute(&b, p); err != nil {
@@ -201,7 +202,10 @@ func (p *pageOperation) addAnswer(o *huma.OpenAPI, status string, r *huma.Respon
 				a.Example = b.String()
 			}
 		}
-		a.Fields = append(a.Fields, fieldsOf(o, media.Schema, "", 0)...)
+		for _, f := range fieldsOf(o, media.Schema, "", 0) {
+			f.Required = false // says something of what to send only
+			a.Fields = append(a.Fields, f)
+		}
 	}
 	p.Answers = append(p.Answers, a)
 }

@@ -22,7 +22,7 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &doc):
 		return documentProblem(doc)
 	case errors.As(err, &state):
-		p = stateProblem(state)
+		return stateProblem(state)
 	case errors.Is(err, objstore.ErrUnavailable):
 		p = newProblem("storage_unavailable", "The storage can't be reached at the moment. Nothing was changed; try again.")
 	case rq.IsUnavailable(err):
