@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -297,7 +298,7 @@ func limits(s *huma.Schema) string {
 	}
 	l = append(l, cmp.Or(s.PatternDescription, s.Format))
 	if s.Default != nil {
-		l = append(l, fmt.Sprintf("default %v", s.Default))
+		l = append(l, fmt.Sprintf("default %v", reflect.Indirect(reflect.ValueOf(s.Default))))
 	}
 	return strings.Join(slices.DeleteFunc(l, func(s string) bool { return s == "" || s == "int64" || s == "double" }), ", ")
 }

@@ -24,7 +24,10 @@ func TestDocumentationPage(t *testing.T) {
 	}
 	page := string(r.Body)
 	checkPage(t, page)
-	for _, bad := range []string{"<script", "<link", "<img", "<iframe", "@import", "url(", "src=", "style=\"", "ZgotmplZ"} {
+	if !strings.Contains(page, "default 24") {
+		t.Error("the page doesn't tell the default of older_than_hours")
+	}
+	for _, bad := range []string{"<script", "<link", "<img", "<iframe", "@import", "url(", "src=", "style=\"", "ZgotmplZ", "default 0x"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %s", bad)
 		}
