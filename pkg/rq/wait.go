@@ -25,6 +25,16 @@ type blocked struct {
 	err  error         // set before done is closed
 }
 
+// Suspended tells whether RQ's flag stands, whatever it holds (rq
+// suspension.py). Claim gives nothing then.
+func (c *Client) Suspended(ctx context.Context) (bool, error) {
+	n, err := c.rdb.Exists(ctx, keySuspended).Result()
+	if err != nil {
+		return false, fmt.Errorf("looking whether workers are suspended: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Wait blocks until one of the queues may have work, ctx ends (its error) or
 // about 5 s passed (nil). It returns at once while one has entries, except
 // when workers are suspended; then it looks every second.
@@ -32,11 +42,11 @@ func (c *Client) Wait(ctx context.Context, queues []string) error {
 	deadline := time.NewTimer(c.waits.limit)
 	defer deadline.Stop()
 	for {
-		suspended, err := c.rdb.Exists(ctx, keySuspended).Result()
+		suspended, err := c.Suspended(ctx)
 		if err != nil {
 			return fmt.Errorf("waiting for work: %w", err)
 		}
-		if suspended == 0 {
+		if !suspended {
 			break
 		}
 		poll := time.NewTimer(c.waits.poll)

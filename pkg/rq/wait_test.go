@@ -105,9 +105,15 @@ func TestWaitHoldsWhileSuspended(t *testing.T) {
 				polls++
 			}
 		}
+		if on, err := f.Suspended(ctx); !on || err != nil {
+			t.Errorf("suspended: %v, %v", on, err)
+		}
 		f.seed("DEL rq:suspended")
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+		if on, err := f.Suspended(ctx); on || err != nil {
+			t.Errorf("suspended after that: %v, %v", on, err)
 		}
 	})
 }

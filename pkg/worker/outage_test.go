@@ -104,14 +104,14 @@ func (r *rig) settleDisk() {
 
 // lossy does what it is asked and loses the first acknowledgements.
 type lossy struct {
-	client
+	*rq.Client
 	lose atomic.Int64
 }
 
 var errLost = errors.New("the answer was lost")
 
 func (l *lossy) Finish(ctx context.Context, o []rq.Outcome) ([]rq.Finished, error) {
-	fin, err := l.client.Finish(ctx, o)
+	fin, err := l.Client.Finish(ctx, o)
 	if err == nil && l.lose.Add(-1) >= 0 {
 		return nil, errLost
 	}
@@ -126,7 +126,7 @@ func TestALostAcknowledgementIsNoLateFinish(t *testing.T) {
 		h := Handler{Func: "f", Run: func(context.Context, *Task) (Result, error) {
 			return Result{Value: "once", Settled: func(_ context.Context, accepted bool) { settled <- accepted }}, nil
 		}}
-		q := &lossy{client: client{r.q}}
+		q := &lossy{Client: r.q}
 		q.lose.Store(2)
 		r.startOn(r.config(h), q)
 		id := r.enqueue(rq.Spec{Func: "f"})

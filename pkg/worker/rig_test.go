@@ -66,7 +66,7 @@ func (r *rig) start(c Config) *started {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return r.startOn(c, client{c.Queue})
+	return r.startOn(c, c.Queue)
 }
 
 func (r *rig) startOn(c Config, q queue) *started {

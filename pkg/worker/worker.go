@@ -30,16 +30,6 @@ type queue interface {
 	WorkerShutdownRequested(context.Context, []string) error
 }
 
-// client is an rq.Client that also tells whether workers are suspended.
-type client struct{ *rq.Client }
-
-// Suspended looks for RQ's flag, whose existence is what counts (rq
-// suspension.py). Claim gives nothing while it stands.
-func (c client) Suspended(ctx context.Context) (bool, error) {
-	n, err := c.Redis().Exists(ctx, "rq:suspended").Result()
-	return n > 0, err
-}
-
 // Worker runs jobs in its slots. Make one with New; it runs once.
 type Worker struct {
 	c        Config
@@ -67,7 +57,7 @@ func New(c Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newWorker(c, client{c.Queue}), nil
+	return newWorker(c, c.Queue), nil
 }
 
 func newWorker(c Config, q queue) *Worker {
