@@ -231,8 +231,11 @@ func (g *guide) outcome(id string) {
 // operate makes the guide's other calls.
 func (g *guide) operate() {
 	g.t.Helper()
-	var one []struct{ Name string }
+	var one struct{ Name string }
 	g.curl(200, &one, g.api+"/api/v1/queue/info/document_processing")
+	if one.Name != "document_processing" {
+		g.t.Errorf("queue/info/document_processing = %+v", one)
+	}
 	g.curl(404, nil, g.api+"/api/v1/queue/info/nowhere")
 	var healthy struct {
 		Status string

@@ -69,10 +69,11 @@ func (ks *keyspace) addStream(v value) {
 		end = e.ID
 	}
 	last := v.last
-	if last == "" {
+	if last == "" && end == "" {
 		last = "0-1" // a stream that never had an entry
 	}
-	if last != end {
+	// A stream made by COPY has entries but no last id of its own.
+	if last != "" && last != end {
 		ks.commands = append(ks.commands, []string{"XADD", v.key, last, "-", "-"}, []string{"XDEL", v.key, last})
 	}
 }

@@ -50,6 +50,7 @@ func fill(t *testing.T, rdb *redis.Client) {
 	p.XDel(ctx, "stream:cut", "9-9")
 	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream:empty", ID: "3-3", Values: []any{"f", "v"}})
 	p.XDel(ctx, "stream:empty", "3-3")
+	p.Do(ctx, "COPY", "stream", "stream:copied")
 	if _, err := p.Exec(ctx); err != nil {
 		t.Fatal(err)
 	}
