@@ -50,7 +50,6 @@ func fill(t *testing.T, rdb *redis.Client) {
 	p.XDel(ctx, "stream:cut", "9-9")
 	p.XAdd(ctx, &redis.XAddArgs{Stream: "stream:empty", ID: "3-3", Values: []any{"f", "v"}})
 	p.XDel(ctx, "stream:empty", "3-3")
-	p.Do(ctx, "COPY", "stream", "stream:copied")
 	if _, err := p.Exec(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +82,12 @@ func content(t *testing.T, rdb *redis.Client) map[string]shown {
 			slices.Sort(members)
 			v = members
 		case "zset":
-			v, err = rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
+			var members []redis.Z
+			members, err = rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
+			for i := range members {
+				members[i].Score += 0 // engines differ in whether -0 keeps its sign
+			}
+			v = members
 		case "stream":
 			var entries []redis.XMessage
 			entries, err = rdb.XRange(ctx, key, "-", "+").Result()
@@ -156,6 +160,30 @@ func TestSnapshotHoldsAllTypes(t *testing.T) {
 	// A second round changes nothing any more.
 	stop(t, again)
 	wantSame(t, content(t, client(t, start(t, options(t, dir, "")).RedisURL)), want)
+}
+
+// A stream made by COPY, as results are, has no last id of its own in the
+// in-process engine.
+func TestSnapshotOfACopiedStream(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir := t.TempDir()
+	e := start(t, options(t, dir, EngineMiniredis))
+	rdb := client(t, e.RedisURL)
+	fill(t, rdb)
+	if err := rdb.Do(ctx, "COPY", "stream", "stream:copied").Err(); err != nil {
+		t.Fatal(err)
+	}
+	want, err := rdb.XRange(ctx, "stream:copied", "-", "+").Result()
+	if err != nil || len(want) != 2 {
+		t.Fatalf("copied %v, %v", want, err)
+	}
+	stop(t, e)
+	rdb = client(t, start(t, options(t, dir, "")).RedisURL)
+	got, err := rdb.XRange(ctx, "stream:copied", "-", "+").Result()
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("restored %v, %v; want %v", got, err, want)
+	}
 }
 
 // The commands of a snapshot build the same keyspace in a real Redis.
