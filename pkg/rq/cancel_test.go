@@ -156,7 +156,7 @@ func TestCancelReadsAgainWhenTheJobMoved(t *testing.T) {
 func TestCancelAndRequeueCheckWhatTheyReadAgain(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, c := range []struct{ name, op, seed, meanwhile, want string }{
-			{"deleted", "cancel", "HSET rq:job:j1 origin q data {call}", "DEL rq:job:j1", "- rq:job:j1 data = pickle app.work(1)\n- rq:job:j1 origin = q"},
+			{"deleted", "cancel", "HSET rq:job:j1 data {call}", "DEL rq:job:j1", "- rq:job:j1 data = pickle app.work(1)"},
 			{"moved to another queue", "cancel", "HSET rq:job:j1 origin q status queued", "HSET rq:job:j1 origin p", `
 				- rq:job:j1 origin = q
 				- rq:job:j1 status = queued

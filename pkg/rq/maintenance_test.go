@@ -113,9 +113,13 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
-				f := newFixture(t, s, Options{})
+				looked := 0
+				f := newFixture(t, s, Options{Effects: func(Transition) Extra { looked++; return Extra{} }})
 				f.seed(foreign + c.seed)
 				wantChange(t, f.change(func() { f.maintain() }), c.want)
+				if (looked > 0) != (c.want != "") {
+					t.Errorf("%d executions were considered", looked)
+				}
 			})
 		}
 	})
@@ -191,9 +195,11 @@ func TestMaintenanceReleasesForgottenDependents(t *testing.T) {
 			HSET rq:job:waits status deferred origin q timeout 60
 			SADD rq:job::waits:dependencies done failed
 			HSET rq:job:free status deferred origin q timeout 60
+			HSET rq:job:ran status finished origin q timeout 60
+			SADD rq:job::ran:dependencies done
 			HSET rq:job:done status finished
 			HSET rq:job:failed status failed
-			ZADD rq:deferred:q 1 ready 2 waits 3 free`)
+			ZADD rq:deferred:q 1 ready 2 waits 3 free 4 ran`)
 		wantChange(t, f.change(func() {
 			if m := f.maintain(); m.Released != 1 {
 				t.Errorf("maintained %+v", m)
