@@ -2,7 +2,9 @@ package rq
 
 import "time"
 
-// The reasons a Transition may have.
+// The reasons a Transition may have. In the events stream there are four more,
+// of what scripts do by themselves: due, dependency_met, repeat and
+// intermediate (pushed back from a dead worker's intermediate list).
 const (
 	ReasonEnqueued  = "enqueued"
 	ReasonScheduled = "scheduled" // enqueued for later
@@ -19,9 +21,6 @@ const (
 	ReasonRecovered = "recovered" // its worker died; back to the head
 	ReasonAbandoned = "abandoned" // its worker died; RQ's rule: retry or fail
 	ReasonLimit     = "recovery_limit"
-	ReasonDue       = "due"
-	ReasonReleased  = "dependency_met"
-	ReasonStuck     = "intermediate" // pushed back from a dead worker's intermediate list
 )
 
 // Transition is what an EffectsFunc and the Observer get.

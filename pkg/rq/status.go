@@ -65,9 +65,6 @@ func Registries() []Registry {
 		RegistryDeferred, RegistryScheduled, RegistryCanceled}
 }
 
-// Numbers that RQ 2.12 uses where a job or queue says nothing.
-const (
-	DefaultTimeout    = 180 * time.Second // rq/queue.py, Queue.DEFAULT_TIMEOUT
-	DefaultResultTTL  = 500 * time.Second // rq/defaults.py
-	DefaultFailureTTL = 365 * 24 * time.Hour
-)
+// DefaultTimeout is RQ's where neither job nor queue has one (rq/queue.py,
+// Queue.DEFAULT_TIMEOUT). Its other defaults stand in lua/job.lua.
+const DefaultTimeout = 180 * time.Second

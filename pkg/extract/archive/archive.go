@@ -37,14 +37,12 @@ type Limits struct {
 // Archive is an open zip container. It is for one goroutine.
 type Archive struct {
 	parts map[string]*zip.File
-	names []string
 	left  int64
 	part  int64
 }
 
 // Open reads the directory of a zip container of size bytes. An error is a
-// *block.Error (corrupt, bomb, or unsupported for a name used twice) or comes
-// from reading r.
+// *block.Error (corrupt or bomb) or comes from reading r.
 func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
 	meter := &meteredReaderAt{r: r, left: maxDirectory}
 	z, err := zip.NewReader(meter, size)
@@ -71,7 +69,6 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
 			continue // the first of two wins, as in most readers
 		}
 		a.parts[name] = f
-		a.names = append(a.names, name)
 	}
 	return a, nil
 }
@@ -93,9 +90,6 @@ func (a *Archive) Has(name string) bool {
 	_, ok := a.parts[canonical(name)]
 	return ok
 }
-
-// Names lists the parts in the order of the directory, in lower case.
-func (a *Archive) Names() []string { return a.names }
 
 // ErrNoPart is returned by Part for a name that isn't there.
 var ErrNoPart = errors.New("no such part in the archive")

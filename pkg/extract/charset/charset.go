@@ -38,9 +38,6 @@ type Encoding struct {
 	enc encoding.Encoding
 }
 
-// UTF8 reports whether the bytes are text as they are.
-func (e Encoding) UTF8() bool { return e.enc == nil }
-
 // Reader decodes r, which must stand at the start of the file, to UTF-8.
 // Undecodable bytes become U+FFFD (in UTF-8 they are passed on; block.Clean
 // deals with them).

@@ -113,12 +113,12 @@ func TestFindReadsToTheEnd(t *testing.T) {
 	// A sequence across the border of two reads must not count as damage.
 	for shift := range 4 {
 		text := strings.Repeat("x", 64<<10-2+shift) + strings.Repeat("ção€😀", 30000)
-		if e := FindBytes([]byte(text)); !e.UTF8() || e.Invalid != 0 {
+		if e := FindBytes([]byte(text)); e.enc != nil || e.Invalid != 0 {
 			t.Errorf("shift %d: %s with %d invalid bytes", shift, e.Name, e.Invalid)
 		}
 	}
 	damaged := strings.Repeat("ação ", 100) + "\xe3" + strings.Repeat(" ação", 100)
-	if e := FindBytes([]byte(damaged)); !e.UTF8() || e.Invalid != 1 {
+	if e := FindBytes([]byte(damaged)); e.enc != nil || e.Invalid != 1 {
 		t.Errorf("damaged UTF-8: %s with %d invalid bytes", e.Name, e.Invalid)
 	}
 }
