@@ -87,7 +87,7 @@ func (a *app) cleanupKindCommand(name, short string, task cleanup.Type) *cobra.C
 }
 
 func addCleanupFlags(c *cobra.Command, f *cleanupFlags) {
-	c.Flags().DurationVar(&f.olderThan, "older-than", 24*time.Hour, "only what is at least as old, in whole hours (default cleanup.older_than)")
+	c.Flags().DurationVar(&f.olderThan, "older-than", 0, "only what is at least as old, in whole hours (default cleanup.older_than)")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "report only, change nothing")
 	c.Flags().BoolVar(&f.now, "now", false, "run it here instead of putting it on the queue")
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for the queued job and print its report")

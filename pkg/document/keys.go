@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// DefaultOwner owns every document until there are API keys with owners.
+// DefaultOwner owns every document: API keys have no owners of their own.
 const DefaultOwner = "default"
 
 // Names of the objects of one execution.

@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -85,7 +86,7 @@ func (w *watcher) read() {
 		}
 		reply, err := w.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{w.stream, last}, Count: 1000, Block: watchBlock}).Result()
 		switch {
-		case err == redis.Nil:
+		case errors.Is(err, redis.Nil):
 		case err != nil:
 			w.failed(err)
 			last = ""
