@@ -128,7 +128,13 @@ func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *
 			return err
 		}
 		defer stop()
-		go func() { workerDone <- w.Run(context.WithoutCancel(ctx)) }()
+		go func() {
+			err := w.Run(context.WithoutCancel(ctx))
+			if err != nil {
+				cancel(err) // without its worker the server would take documents in for nothing
+			}
+			workerDone <- err
+		}()
 		defer context.AfterFunc(ctx, func() { s.drain(w) })()
 	}
 	go func() {
@@ -145,7 +151,7 @@ func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *
 	cancel(err)
 	<-daily
 	err = errors.Join(err, <-workerDone)
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(err, cause) {
 		err = errors.Join(err, cause)
 	}
 	return err

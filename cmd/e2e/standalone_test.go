@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -56,5 +58,35 @@ func TestStandaloneRestart(t *testing.T) {
 	a, err := s.call(http.MethodGet, s.api+"/api/v1/documents/"+waiting+"/text", nil, "")
 	if err != nil || !strings.Contains(string(a.body), "enqueued before the stop") {
 		t.Errorf("text: %v %v", a, err)
+	}
+}
+
+// A server whose worker cannot begin ends and says why, instead of taking
+// documents in that nobody processes.
+func TestStandaloneWithoutItsWorker(t *testing.T) {
+	t.Parallel()
+	s := newStandalone(t)
+	p := s.serve("--standalone", "--without-worker")
+	name := "standalone"
+	if runtime.NumCPU() > 1 {
+		name += ".1"
+	}
+	other := s.start("worker", "--name", name)
+	s.until("the other worker to have the name", func() error {
+		if strings.Contains(other.out.String(), "worker started") {
+			return nil
+		}
+		return other.running()
+	})
+	p.stop(os.Interrupt)
+
+	p = s.start("serve", "--addr", "127.0.0.1:0", "--standalone")
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		t.Fatal("it goes on without its worker")
+	}
+	if p.err == nil || !strings.Contains(p.out.String(), "is taken by a live worker") {
+		t.Errorf("it ended with %v and said %s", p.err, p.out.String())
 	}
 }
