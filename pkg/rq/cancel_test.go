@@ -10,6 +10,7 @@ import (
 )
 
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	const receipt = "+ docsvc:receipts <id> 1795435200250\n+ rq:canceled:q j1 1795435200\n+ rq:job:j1 status = canceled\n"
 	cases := []struct{ name, seed, want string }{
 		{"queued", queuedJob + "\nRPUSH rq:queue:q j2 j1\nHSET docsvc:recovered j1 1", `
@@ -60,6 +61,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestCancelOfAStartedJobFencesItAndTellsItsWorker(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -90,6 +92,7 @@ func TestCancelOfAStartedJobFencesItAndTellsItsWorker(t *testing.T) {
 }
 
 func TestCancelAndRequeueRefuseOtherStates(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -130,6 +133,7 @@ func TestCancelAndRequeueRefuseOtherStates(t *testing.T) {
 // The effects were computed from what was read; the script refuses when the
 // job changed since, and the call reads again.
 func TestCancelReadsAgainWhenTheJobMoved(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(queuedJob)
@@ -154,6 +158,7 @@ func TestCancelReadsAgainWhenTheJobMoved(t *testing.T) {
 }
 
 func TestCancelAndRequeueCheckWhatTheyReadAgain(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, c := range []struct{ name, op, seed, meanwhile, want string }{
 			{"deleted", "cancel", "HSET rq:job:j1 data {call}", "DEL rq:job:j1", "- rq:job:j1 data = pickle app.work(1)"},
@@ -204,6 +209,7 @@ func (c *Client) mustClaim(t *testing.T) Claimed {
 
 // The same script call twice, as go-redis repeats it when the reply is lost.
 func TestCancelAndRequeueRepeatedDoItOnce(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(queuedJob)

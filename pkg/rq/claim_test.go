@@ -32,6 +32,7 @@ func ids(cs []Claimed) string {
 }
 
 func TestClaimStartsTheJob(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(queuedJob + `
@@ -85,6 +86,7 @@ func TestClaimStartsTheJob(t *testing.T) {
 
 // What the list holds is not always a job that waits to be started.
 func TestClaimDropsEntriesThatMustNotStart(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		dropped := 0
@@ -116,6 +118,7 @@ func TestClaimDropsEntriesThatMustNotStart(t *testing.T) {
 }
 
 func TestClaimTakesCreatedAndStatuslessJobs(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`
@@ -135,6 +138,7 @@ func TestClaimTakesCreatedAndStatuslessJobs(t *testing.T) {
 }
 
 func TestClaimGoesByPriorityAndFillsSlots(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		for _, id := range []string{"q1", "q2", "h1", "h2"} {
@@ -151,6 +155,7 @@ func TestClaimGoesByPriorityAndFillsSlots(t *testing.T) {
 }
 
 func TestClaimTakesNothingWhileSuspended(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(queuedJob + "\nSET rq:suspended 1")
@@ -159,6 +164,7 @@ func TestClaimTakesNothingWhileSuspended(t *testing.T) {
 }
 
 func TestClaimPassesByAQueueKeyOfAnotherTypeAndSaysSo(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		var log bytes.Buffer
 		f := newFixture(t, s, Options{Log: zerolog.New(&log)})
@@ -174,6 +180,7 @@ func TestClaimPassesByAQueueKeyOfAnotherTypeAndSaysSo(t *testing.T) {
 
 // Keys of the wrong type beside the job are counted and do not stop it.
 func TestClaimSurvivesWrongTypes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(queuedJob + `
@@ -196,6 +203,7 @@ func TestClaimSurvivesWrongTypes(t *testing.T) {
 }
 
 func TestClaimTTLFollowsTheTimeout(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		for timeout, want := range map[string]float64{"5": 65, "30": 90, "3600": 90, "-1": 90, "0": 90, "1h": 90, "zz": 90, "''": 90} {
@@ -211,6 +219,7 @@ func TestClaimTTLFollowsTheTimeout(t *testing.T) {
 
 // A reply that got lost: the client asks again with the same execution ids.
 func TestClaimRepeatedGivesTheSameJob(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(queuedJob + "\nHSET rq:job:j2 status queued data {call}\nRPUSH rq:queue:q j2")
@@ -256,6 +265,7 @@ func TestClaimKeepsItsExecutionIDUntilAnswered(t *testing.T) {
 }
 
 func TestClaimDoesNotLoadHugePayloads(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -275,6 +285,7 @@ func TestClaimDoesNotLoadHugePayloads(t *testing.T) {
 }
 
 func TestManyClaimersStartEachJobOnce(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		const jobs, claimers = 200, 8
 		f := newFixture(t, s, Options{})

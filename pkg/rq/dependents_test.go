@@ -9,6 +9,7 @@ import (
 
 // Children wait on j1, which docsvc finishes; rq/queue.py, enqueue_dependents.
 func TestFinishReleasesDependents(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name     string
 		seed     string
@@ -55,6 +56,7 @@ func TestFinishReleasesDependents(t *testing.T) {
 }
 
 func TestReleasedDependentIsQueuedAsRQQueuesIt(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + `

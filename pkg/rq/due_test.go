@@ -33,6 +33,7 @@ func (f *fixture) moveDue() (int, time.Time) {
 }
 
 func TestMoveDue(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`
@@ -90,6 +91,7 @@ func TestMoveDue(t *testing.T) {
 }
 
 func TestMoveDueGoesByTheTimeGiven(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed("HSET rq:job:j1 status scheduled origin q\nZADD rq:scheduled:q 1795435300 j1")
@@ -104,6 +106,7 @@ func TestMoveDueGoesByTheTimeGiven(t *testing.T) {
 }
 
 func TestMoveDueLeavesAnotherSchedulersQueue(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed("HSET rq:job:j1 status scheduled origin q\nZADD rq:scheduled:q 5 j1\nSET rq:scheduler-lock:q other EX 61")
@@ -127,6 +130,7 @@ func TestMoveDueLeavesAnotherSchedulersQueue(t *testing.T) {
 }
 
 func TestReleaseSchedulerOnlyGivesUpItsOwn(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.moveDue()
@@ -143,6 +147,7 @@ func TestReleaseSchedulerOnlyGivesUpItsOwn(t *testing.T) {
 }
 
 func TestMoveDueManyByManySchedulers(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		const jobs = 3*dueBatch + 7
 		f := newFixture(t, s, Options{})

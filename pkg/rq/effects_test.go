@@ -22,6 +22,7 @@ func (f *fixture) progress(labels map[string]string, es ...Effect) string {
 }
 
 func TestEffectsAreEachTheirCommand(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + `
@@ -61,6 +62,7 @@ func TestEffectsAreEachTheirCommand(t *testing.T) {
 }
 
 func TestGuards(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + "\nHSET d:h status running\nSET d:s text")
@@ -105,6 +107,7 @@ func (f *fixture) finishErr(o Outcome) error { return f.finish(o).Err }
 // All guards look at what was before the transition, so that a list of
 // effects need not mind its own order.
 func TestGuardsAreEvaluatedBeforeAnyEffect(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + "\nHSET d:h status running")
@@ -117,6 +120,7 @@ func TestGuardsAreEvaluatedBeforeAnyEffect(t *testing.T) {
 }
 
 func TestEffectOnAKeyOfAnotherTypeIsCounted(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + "\nSET d:s x")
@@ -127,6 +131,7 @@ func TestEffectOnAKeyOfAnotherTypeIsCounted(t *testing.T) {
 }
 
 func TestProgressTellsEventsAndIsFenced(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob)
@@ -145,6 +150,7 @@ func TestProgressTellsEventsAndIsFenced(t *testing.T) {
 
 // A condition that does not hold leaves everything as it was.
 func TestConditionsRefuseTheWholeTransition(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + "\nSET sha:1 other\nHSET d:h status gone\nSADD sha:3 x")
@@ -172,6 +178,7 @@ func TestConditionsRefuseTheWholeTransition(t *testing.T) {
 }
 
 func TestClaimedKeysAreSetWithTheTransition(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Effects: func(tr Transition) Extra {
 			return Extra{Effects: []Effect{HSet("doc", "state", string(tr.To))}, Labels: map[string]string{"document": "d1"}}

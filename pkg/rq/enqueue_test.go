@@ -27,6 +27,7 @@ const blankFields = `
 `
 
 func TestEnqueue(t *testing.T) {
+	t.Parallel()
 	minute, forever := time.Minute, time.Duration(-1)
 	cases := []struct {
 		name, seed string
@@ -164,6 +165,7 @@ func TestEnqueue(t *testing.T) {
 }
 
 func TestEnqueueUniqueRefusesAndReturnsTheJob(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		for status, blocks := range map[string]map[Unique]bool{
@@ -193,6 +195,7 @@ func TestEnqueueUniqueRefusesAndReturnsTheJob(t *testing.T) {
 }
 
 func TestEnqueueRefusesWrongTypesAndConditions(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for seed, check := range map[string]func(error) bool{
 			"SET rq:queue:q x": func(err error) bool { var k *KeyError; return errors.As(err, &k) && k.Key == "rq:queue:q" },
@@ -237,6 +240,7 @@ func TestEnqueueRefusesBadSpecs(t *testing.T) {
 
 // The same script call twice, as go-redis repeats it when the reply is lost.
 func TestEnqueueRepeatedEnqueuesOnce(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		fields := []string{"origin", "q", "data", "x"}
@@ -267,6 +271,7 @@ func TestEnqueueRepeatedEnqueuesOnce(t *testing.T) {
 }
 
 func TestEnqueueManyInOrder(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()

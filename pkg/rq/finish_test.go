@@ -244,6 +244,7 @@ func finishCases() []finishCase {
 }
 
 func TestFinish(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, c := range finishCases() {
 			t.Run(c.name, func(t *testing.T) {
@@ -261,6 +262,7 @@ func TestFinish(t *testing.T) {
 
 // A finish whose reply was lost is asked again, and answered as before.
 func TestFinishRepeated(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + "\nHSET rq:job:j1 retries_left 2 retry_intervals [60]")
@@ -276,6 +278,7 @@ func TestFinishRepeated(t *testing.T) {
 }
 
 func TestLateFinishIsRefused(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob)
@@ -295,6 +298,7 @@ func TestLateFinishIsRefused(t *testing.T) {
 
 // A job that was deleted while it ran is not brought to life again.
 func TestFinishOfADeletedJob(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestHeartbeat(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + `
@@ -56,6 +57,7 @@ func TestHeartbeat(t *testing.T) {
 }
 
 func TestHeartbeatReportsLostExecutions(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for name, c := range map[string]struct{ seed, want string }{
 			"taken away": {"ZREM rq:wip:q j1:e1", "- docsvc:lease:q j1:e1 1795435202250"},
@@ -84,6 +86,7 @@ func TestHeartbeatReportsLostExecutions(t *testing.T) {
 
 // After an outage longer than the TTLs of RQ's keys they are written anew.
 func TestHeartbeatRestoresExpiredKeys(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -108,6 +111,7 @@ func TestHeartbeatRestoresExpiredKeys(t *testing.T) {
 
 // A process that was thought dead comes back after its name was given away.
 func TestHeartbeatLeavesANameThatWasTakenOver(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed("SET docsvc:pulse 1795435200250\nHSET docsvc:worker:w1 token other lease 1\nHSET rq:worker:w1 pid 5")

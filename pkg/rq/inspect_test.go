@@ -12,6 +12,7 @@ import (
 )
 
 func TestQueueInfoCountsAndOnlyReads(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`
@@ -54,6 +55,7 @@ func TestQueueInfoCountsAndOnlyReads(t *testing.T) {
 }
 
 func TestQueueNames(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed("SADD rq:queues rq:queue:b rq:queue:a noprefix rq:queue:")
@@ -65,6 +67,7 @@ func TestQueueNames(t *testing.T) {
 }
 
 func TestJobsReadsAnything(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -109,6 +112,7 @@ func TestJobsReadsAnything(t *testing.T) {
 }
 
 func TestListPages(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -163,6 +167,7 @@ func TestListPages(t *testing.T) {
 }
 
 func TestPosition(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -184,6 +189,7 @@ func TestPosition(t *testing.T) {
 }
 
 func TestLatestResultReadsWhatItCan(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()

@@ -18,6 +18,7 @@ func (f *fixture) maintain() Maintained {
 }
 
 func TestMaintenanceRemovesWhatExpired(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`
@@ -44,6 +45,7 @@ func TestMaintenanceRemovesWhatExpired(t *testing.T) {
 }
 
 func TestMaintenanceRespectsRQsLock(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed("ZADD rq:finished:q 5 old\nSET rq:clean_registries:q 1 EX 899")
@@ -64,6 +66,7 @@ const foreign = `
 `
 
 func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
+	t.Parallel()
 	cases := []struct{ name, seed, want string }{
 		{"fails it", "", `
 			- rq:job:p1 status = started
@@ -127,6 +130,7 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 
 // Between looking and taking its worker sent a heartbeat, or it turned out ours.
 func TestMaintenanceChecksAgainWhenItTakes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, meanwhile := range []string{"ZADD rq:wip:q 1795435201 p1:x", "ZADD docsvc:lease:q 1 p1:x", "ZREM rq:wip:q p1:x"} {
 			f := newFixture(t, s, Options{})
@@ -147,6 +151,7 @@ func TestMaintenanceChecksAgainWhenItTakes(t *testing.T) {
 
 // A Python worker died between taking the job and starting it.
 func TestMaintenancePushesBackFromTheIntermediateList(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`
@@ -186,6 +191,7 @@ func TestMaintenancePushesBackFromTheIntermediateList(t *testing.T) {
 }
 
 func TestMaintenanceReleasesForgottenDependents(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`
@@ -216,6 +222,7 @@ func TestMaintenanceReleasesForgottenDependents(t *testing.T) {
 }
 
 func TestMaintenanceSurvivesWrongTypes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(`

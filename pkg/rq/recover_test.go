@@ -46,6 +46,7 @@ const taken = `
 `
 
 func TestRecoverExpired(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name, seed string
 		options    Options
@@ -115,6 +116,7 @@ func TestRecoverExpired(t *testing.T) {
 }
 
 func TestRecoverLeavesTheLivingAlone(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		f.seed(startedJob + awake)
@@ -128,6 +130,7 @@ func TestRecoverLeavesTheLivingAlone(t *testing.T) {
 // Between looking and taking the worker sent its heartbeat, or finished, or
 // another recoverer was faster.
 func TestRecoverChecksAgainWhenItTakes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, meanwhile := range []string{
 			"ZADD docsvc:lease:q 1795435999000 j1:e1", "ZREM docsvc:lease:q j1:e1", "HSET docsvc:recovered j1 1",
@@ -151,6 +154,7 @@ func TestRecoverChecksAgainWhenItTakes(t *testing.T) {
 
 // Leases whose job is gone, or ended without them, are only removed.
 func TestRecoverRemovesStaleLeases(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		f.seed(startedJob + awake + `
@@ -171,6 +175,7 @@ func TestRecoverRemovesStaleLeases(t *testing.T) {
 
 // The job runs elsewhere under another execution: only the old one goes.
 func TestRecoverDoesNotTakeWhatAnotherExecutionHolds(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		f.seed(startedJob + awake + "ZREM rq:wip:q j1:e1\nZADD rq:wip:q 1795439999 j1:e2\nZADD docsvc:lease:q 1795439999000 j1:e2")
@@ -185,6 +190,7 @@ func TestRecoverDoesNotTakeWhatAnotherExecutionHolds(t *testing.T) {
 }
 
 func TestRecoverKnowsTheFunctionOfALongPayload(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		noise := make([]byte, 3*headLimit) // not compressible
@@ -206,6 +212,7 @@ func TestRecoverKnowsTheFunctionOfALongPayload(t *testing.T) {
 
 // Nobody could keep a lease alive while Redis was away: wait a whole one.
 func TestRecoverWaitsALeaseAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		f.seed(startedJob + "\nSET docsvc:pulse 1795435197000") // 6.25 s ago
@@ -224,6 +231,7 @@ func TestRecoverWaitsALeaseAfterAnOutage(t *testing.T) {
 }
 
 func TestTwoRecoverersTakeEachJobOnce(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		const jobs = 60
 		f := newFixture(t, s, Options{})
@@ -262,6 +270,7 @@ func TestTwoRecoverersTakeEachJobOnce(t *testing.T) {
 
 // The worker was only slow: its finish comes after the job was given back.
 func TestFinishAfterRecoveryIsRefused(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		f.seed(startedJob + awake)

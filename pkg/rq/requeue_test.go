@@ -10,6 +10,7 @@ import (
 )
 
 func TestRequeue(t *testing.T) {
+	t.Parallel()
 	const common = `
 		- docsvc:recovered j1 = 5
 		- rq:job:j1 ended_at = then
@@ -97,6 +98,7 @@ func TestRequeue(t *testing.T) {
 }
 
 func TestRequeueRefusedLeavesTheJob(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for seed, check := range map[string]func(error) bool{
 			"SET claim other":              func(err error) bool { var c *ConditionError; return errors.As(err, &c) && c.Actual == "other" },
@@ -120,6 +122,7 @@ func TestRequeueRefusedLeavesTheJob(t *testing.T) {
 // A job runs, fails and is requeued again and again; nothing piles up but its
 // results, which are kept to ten.
 func TestRequeueRoundAndRound(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()

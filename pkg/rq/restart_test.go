@@ -48,6 +48,7 @@ func TestKilledRedisKeepsJobs(t *testing.T) {
 
 // Scripts are forgotten by a restart; they are sent again, in batches too.
 func TestScriptsAreSentAgainAfterARestart(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -68,6 +69,7 @@ func TestScriptsAreSentAgainAfterARestart(t *testing.T) {
 
 // The lease runs on Redis's clock across a restart, and recovery waits.
 func TestRestartedRedisIsNotADeadWorker(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{Idempotent: idempotent})
 		ctx := context.Background()

@@ -99,6 +99,7 @@ const oneOfEach = startedJob + `
 
 // Redis out of memory, or a replica: nothing is half written.
 func TestRefusingRedisLeavesEverything(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ on, off []any }{
 		"out of memory": {[]any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}},
 		"read-only":     {[]any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"}},

@@ -21,8 +21,10 @@ type waits struct {
 }
 
 type blocked struct {
-	done chan struct{} // closed when the command ended
-	err  error         // set before done is closed
+	done    chan struct{} // closed when the command ended
+	err     error         // set before done is closed
+	waiters int           // Waits that listen
+	cancel  func()        // when none listens any more
 }
 
 // Suspended tells whether RQ's flag stands, whatever it holds (rq
@@ -68,6 +70,7 @@ func (c *Client) Wait(ctx context.Context, queues []string) error {
 	for _, q := range queues {
 		b := c.waits.watch(c.rdb, q)
 		listeners.Go(func() {
+			defer c.waits.leave(b)
 			select {
 			case <-b.done:
 				wake <- b.err
@@ -88,47 +91,60 @@ func (c *Client) Wait(ctx context.Context, queues []string) error {
 	}
 }
 
-// watch joins the command that blocks on q, or starts one: a BLMOVE of the
-// list's last entry onto itself, which waits for an entry without taking it.
+// watch joins the command that blocks on q, or starts one.
 func (w *waits) watch(rdb redis.UniversalClient, q string) *blocked {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if b := w.on[q]; b != nil {
-		return b
-	}
-	b := &blocked{done: make(chan struct{})}
-	if w.on == nil {
-		w.on = map[string]*blocked{}
-	}
-	w.on[q] = b
-	go func() {
+	b := w.on[q]
+	if b == nil {
 		// Its own context: other callers may join after this one's has ended.
 		ctx, cancel := context.WithTimeout(context.Background(), w.limit+time.Minute)
-		defer cancel()
-		key := keyQueue(q)
-		err := rdb.BLMove(ctx, key, key, "RIGHT", "RIGHT", w.limit).Err()
-		if isWrongType(err) {
-			err = pause(ctx, w.limit) // nothing can be waited for here; do not spin either
+		b = &blocked{done: make(chan struct{}), cancel: cancel}
+		if w.on == nil {
+			w.on = map[string]*blocked{}
 		}
-		if errors.Is(err, redis.Nil) {
-			err = nil
-		}
-		w.mu.Lock()
-		delete(w.on, q)
-		w.mu.Unlock()
-		b.err = err
-		close(b.done)
-	}()
+		w.on[q] = b
+		go w.block(ctx, rdb, q, b)
+	}
+	b.waiters++
 	return b
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// leave ends what nobody listens to, as far as it can be: a command that was
+// sent is answered within limit.
+func (w *waits) leave(b *blocked) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b.waiters--; b.waiters == 0 {
+		b.cancel()
+	}
+}
+
+// block waits for an entry of q without taking it: a BLMOVE of the list's last
+// entry onto itself.
+func (w *waits) block(ctx context.Context, rdb redis.UniversalClient, q string, b *blocked) {
+	defer b.cancel()
+	key := keyQueue(q)
+	err := rdb.BLMove(ctx, key, key, "RIGHT", "RIGHT", w.limit).Err()
+	if isWrongType(err) {
+		pause(ctx, w.limit) // nothing can be waited for here; do not spin either
+		err = nil
+	}
+	if errors.Is(err, redis.Nil) || errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	w.mu.Lock()
+	delete(w.on, q)
+	w.mu.Unlock()
+	b.err = err
+	close(b.done)
+}
+
+func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

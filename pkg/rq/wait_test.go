@@ -44,6 +44,7 @@ func (f *fixture) until(ok func() bool) {
 }
 
 func TestWaitEndsWhenAnyQueueGetsWork(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := patient(t, s)
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -67,6 +68,7 @@ func TestWaitEndsWhenAnyQueueGetsWork(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := patient(t, s)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -79,6 +81,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 }
 
 func TestWaitEndsByItself(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := patient(t, s)
 		f.waits.limit = time.Second
@@ -89,6 +92,7 @@ func TestWaitEndsByItself(t *testing.T) {
 }
 
 func TestWaitHoldsWhileSuspended(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := patient(t, s)
 		f.seed("RPUSH rq:queue:q j1\nSET rq:suspended 1")
@@ -119,6 +123,7 @@ func TestWaitHoldsWhileSuspended(t *testing.T) {
 }
 
 func TestWaitDoesNotSpinOnAKeyOfAnotherType(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := patient(t, s)
 		f.seed("SET rq:queue:bad x")
@@ -133,6 +138,7 @@ func TestWaitDoesNotSpinOnAKeyOfAnotherType(t *testing.T) {
 }
 
 func TestCommandsIgnoresWhatIsNone(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -20,6 +20,7 @@ func (f *fixture) register(b ...WorkerBirth) error {
 }
 
 func TestRegisterWorkers(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed("HSET rq:worker:w1 death then failed_job_count 4 birth then") // died yesterday
@@ -60,6 +61,7 @@ func TestRegisterWorkers(t *testing.T) {
 }
 
 func TestRegisterRefusesLiveNames(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		other := New(f.rdb, Options{})
@@ -85,6 +87,7 @@ func TestRegisterRefusesLiveNames(t *testing.T) {
 }
 
 func TestRegisterTakesOverTheDead(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		dead := deadPID(t)
 		cases := []struct {
@@ -143,6 +146,7 @@ func deadPID(t *testing.T) int {
 }
 
 func TestUnregisterWritesTheDeath(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		if err := f.register(birth("w1"), birth("w2")); err != nil {
@@ -167,6 +171,7 @@ func TestUnregisterWritesTheDeath(t *testing.T) {
 }
 
 func TestWorkerStates(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		ctx := context.Background()
@@ -198,6 +203,7 @@ func TestWorkerStates(t *testing.T) {
 }
 
 func TestWorkersReadsAnyonesHashes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		if err := f.register(birth("w1")); err != nil {
