@@ -119,14 +119,15 @@ func TestGuardsAreEvaluatedBeforeAnyEffect(t *testing.T) {
 	})
 }
 
-func TestEffectOnAKeyOfAnotherTypeIsCounted(t *testing.T) {
+func TestEffectThatRedisRefusesIsCounted(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
 		f.seed(startedJob + "\nSET d:s x")
-		wantChange(t, f.progress(nil, HSet("d:s", "a", "b"), ZAdd("d:z", 1, "m")), `
+		odd := HSet("d:h", "a", "b", "odd")
+		wantChange(t, f.progress(nil, HSet("d:s", "a", "b"), odd, ZAdd("d:z", 1, "m")), `
 			+ d:z m 1
-			+ docsvc:refused HSET = 1`)
+			+ docsvc:refused HSET = 2`)
 	})
 }
 

@@ -38,6 +38,25 @@ func TestKeyNamesAreTheSameInLua(t *testing.T) {
 	}
 }
 
+func TestScriptsReadErrorsOfRedis62(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Start(t, redistest.Miniredis), Options{})
+	prelude, err := luaFiles.ReadFile("lua/prelude.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"@user_script: 5: -OOM command not allowed when used memory > 'maxmemory'.\r\n": "OOM command not allowed when used memory > 'maxmemory'.",
+		"@user_script: 12: Wrong number of args calling Redis command From Lua script":  "ERR @user_script: 12: Wrong number of args calling Redis command From Lua script",
+		"WRONGTYPE Operation against a key":                                             "WRONGTYPE Operation against a key",
+	} {
+		r, err := f.run(context.Background(), call{compileText(string(prelude) + "return failed({ err = take() })"), nil, f.tape().str(text)})
+		if err != nil || r.text() != want {
+			t.Errorf("%q is read as %q, %v", text, r.text(), err)
+		}
+	}
+}
+
 func TestScriptTimesAreWrittenAsRQWritesThem(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {

@@ -113,8 +113,14 @@ local K = {
 -- and w ends the script with that error while nothing has been written.
 local written = false
 
+-- failed answers the error that a reply is, if any. Redis 6.2 puts the place
+-- in the script in front of its own errors: "@user_script: 5: -OOM ...".
 local function failed(x)
-  return type(x) == 'table' and x.err
+  local err = type(x) == 'table' and x.err
+  if not err or string.sub(err, 1, 1) ~= '@' then
+    return err
+  end
+  return string.match(err, '^@[^:]*: %d+: %-(%u+ .-)%s*$') or 'ERR ' .. err
 end
 
 local function r(...)
