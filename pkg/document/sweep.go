@@ -116,12 +116,13 @@ func (s *Service) sweepAll(ctx context.Context, ids []string, swept *Swept) erro
 	return nil
 }
 
-// dropStale takes an id out of the indexes that has no record.
-func (s *Service) dropStale(ctx context.Context, id string, err error) {
+// dropStale takes an id out of the indexes that has no record, and reports
+// whether it is out.
+func (s *Service) dropStale(ctx context.Context, id string, err error) bool {
 	var e *Error
 	if !errors.As(err, &e) || e.Kind != NotFound {
 		s.c.Log.Warn().Err(err).Str("document", id).Msg("sweeping a document")
-		return
+		return false
 	}
 	missing := []rq.Condition{{Guard: rq.Guard{Key: s.k.document(id), Not: true}}}
 	var drop []rq.Effect
@@ -131,7 +132,9 @@ func (s *Service) dropStale(ctx context.Context, id string, err error) {
 	drop = append(drop, rq.ZRem(s.k.all(), id), rq.ZRem(s.k.openUploads(), id), rq.ZRem(s.k.expiredUploads(), id))
 	if err := s.queue.Apply(ctx, missing, drop, nil); err != nil {
 		s.c.Log.Warn().Err(err).Str("document", id).Msg("dropping an index entry without a record")
+		return false
 	}
+	return true
 }
 
 // reconcile compares one document with its job and acts where they differ.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/docsvc/docsvc/pkg/redistest"
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/s3test"
@@ -199,5 +201,33 @@ func TestSweepGoesPastBadRecords(t *testing.T) {
 		if status := f.rdb.HGet(t.Context(), f.k.document(bad.DocumentID), "status").Val(); status != "uploaded" {
 			t.Errorf("the record of a newer version became %s", status)
 		}
+	})
+}
+
+// An expired upload whose record can't be read must not hold up the others,
+// nor keep the sweep from documents in other states, nor a caller that asks
+// until there are no more.
+func TestExpireGoesPastBadRecords(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		newer, wrong, empty, good := f.presign(5, nil), f.presign(5, nil), f.presign(5, nil), f.presign(5, nil)
+		f.rdb.HSet(t.Context(), f.k.document(newer.DocumentID), "schema", "9")
+		f.rdb.Del(t.Context(), f.k.document(wrong.DocumentID))
+		f.rdb.Set(t.Context(), f.k.document(wrong.DocumentID), "not a hash", 0)
+		f.rdb.HDel(t.Context(), f.k.document(empty.DocumentID), "status")
+		f.clock.forward(2 * time.Hour)
+		if n, more, err := f.ExpireUploads(t.Context(), 1); n != 1 || err != nil {
+			t.Errorf("expired %d, more %v, %v", n, more, err)
+		}
+		f.wantState(good.DocumentID, Failed)
+		if n, more, err := f.ExpireUploads(t.Context(), 1); n != 0 || more || err != nil {
+			t.Errorf("expired %d, more %v, %v", n, more, err)
+		}
+		up, a := f.queued()
+		f.rdb.HSet(t.Context(), rq.JobKey(a.JobID), "status", "canceled")
+		f.rdb.ZAdd(t.Context(), f.k.byState(Uploaded), redis.Z{Score: 1, Member: wrong.DocumentID})
+		if got := f.sweep(); got.Canceled != 1 {
+			t.Errorf("swept %+v", got)
+		}
+		f.wantState(up.DocumentID, Canceled)
 	})
 }

@@ -21,34 +21,53 @@ func (s *Service) sweepUploads(ctx context.Context, swept *Swept) error {
 
 // ExpireUploads looks at up to limit documents whose upload URL ran out before
 // they were processed and makes them failed, code upload_expired. It returns
-// how many became so, and whether there are more. Their objects stay: see
-// ExpiredUploads.
+// how many became so, and whether another call will find more. Their objects
+// stay: see ExpiredUploads. A record that can't be read is left as it is and
+// does not hide those after it.
 func (s *Service) ExpireUploads(ctx context.Context, limit int64) (expired int, more bool, err error) {
-	ids, err := s.OverdueUploads(ctx, 0, limit)
-	if err != nil {
-		return 0, false, err
-	}
-	for _, id := range ids {
-		d, err := s.Get(ctx, id)
-		var e *Error
-		if errors.As(err, &e) && e.Kind == NotFound {
-			s.dropStale(ctx, id, err)
-			continue
-		}
-		if err != nil {
+	for skip := int64(0); limit > 0; {
+		ids, err := s.OverdueUploads(ctx, skip, min(limit, sweepBatch))
+		if err != nil || len(ids) == 0 {
 			return expired, false, err
 		}
-		err = s.expire(ctx, d)
-		var raced *rq.ConditionError
-		switch {
-		case errors.As(err, &raced): // processed meanwhile
-		case err != nil:
-			return expired, false, redisError("expiring the upload of document "+id, err)
-		case d.Status == AwaitingUpload:
-			expired++
+		for _, id := range ids {
+			stays, became, err := s.expireOne(ctx, id)
+			if err != nil {
+				return expired, false, err
+			}
+			if stays {
+				skip++
+				continue
+			}
+			limit--
+			if became {
+				expired++
+			}
 		}
 	}
-	return expired, int64(len(ids)) == limit, nil
+	return expired, true, nil
+}
+
+// expireOne does ExpireUploads's work on one document, which stays in the list
+// when its record can't be read or was changed meanwhile.
+func (s *Service) expireOne(ctx context.Context, id string) (stays, expired bool, err error) {
+	d, err := s.Get(ctx, id)
+	var e *Error
+	switch {
+	case errors.As(err, &e) && e.Kind == NotFound:
+		return !s.dropStale(ctx, id, err), false, nil
+	case err != nil && (ctx.Err() != nil || rq.IsUnavailable(err)):
+		return false, false, err
+	case err != nil:
+		s.c.Log.Warn().Err(err).Str("document", id).Msg("its upload URL ran out, but its record can't be read")
+		return true, false, nil
+	}
+	err = s.expire(ctx, d)
+	var raced *rq.ConditionError
+	if errors.As(err, &raced) {
+		return true, false, nil // processed meanwhile
+	}
+	return false, err == nil && d.Status == AwaitingUpload, redisError("expiring the upload of document "+id, err)
 }
 
 // OverdueUploads returns up to limit documents, after skipping some, that

@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -43,16 +44,21 @@ func (s *Service) views(ctx context.Context, ids []string) ([]view, []error, err
 	for i, id := range ids {
 		replies[i] = viewScript.Eval(ctx, pipe, []string{s.k.document(id)}, rq.JobKey(""), "status")
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, nil, redisError("reading documents", err)
-	}
+	_, failed := pipe.Exec(ctx)
 	list, errs := make([]view, len(ids)), make([]error, len(ids))
 	for i, id := range ids {
 		reply, err := replies[i].Slice()
-		if err != nil {
+		var refused redis.Error
+		switch {
+		case errors.As(err, &refused) && !rq.IsUnavailable(err):
+			errs[i] = fmt.Errorf("reading document %s: %w", id, err) // a key of another type
+		case err != nil:
 			return nil, nil, redisError("reading documents", err)
+		case reply == nil:
+			return nil, nil, redisError("reading documents", failed)
+		default:
+			list[i], errs[i] = parseView(id, reply)
 		}
-		list[i], errs[i] = parseView(id, reply)
 	}
 	return list, errs, nil
 }
