@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
 )
 
 // numeral writes n in one of the formats of ST_NumberFormat. Those that spell
@@ -15,9 +17,9 @@ func numeral(n int, format string) string {
 	case "decimalZero":
 		return fmt.Sprintf("%02d", n)
 	case "upperRoman":
-		return roman(n)
+		return block.Roman(n)
 	case "lowerRoman":
-		return strings.ToLower(roman(n))
+		return strings.ToLower(block.Roman(n))
 	case "upperLetter":
 		return strings.ToUpper(letters(n))
 	case "lowerLetter":
@@ -36,23 +38,6 @@ func numeral(n int, format string) string {
 		return ideographs(n)
 	}
 	return strconv.Itoa(n)
-}
-
-func roman(n int) string {
-	if n <= 0 || n >= 4000 {
-		return strconv.Itoa(n)
-	}
-	var b strings.Builder
-	for _, s := range []struct {
-		value int
-		sign  string
-	}{{1000, "M"}, {900, "CM"}, {500, "D"}, {400, "CD"}, {100, "C"}, {90, "XC"}, {50, "L"}, {40, "XL"}, {10, "X"}, {9, "IX"}, {5, "V"}, {4, "IV"}, {1, "I"}} {
-		for n >= s.value {
-			b.WriteString(s.sign)
-			n -= s.value
-		}
-	}
-	return b.String()
 }
 
 // letters counts as Word does: a..z, aa, bb, ..., zz, aaa.

@@ -3,6 +3,8 @@ package html
 import (
 	"strconv"
 	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
 )
 
 // maxLists bounds how many open lists are told apart; deeper ones are counted.
@@ -88,29 +90,10 @@ func number(n int, style string) string {
 			s = strings.ToUpper(s)
 		}
 		return s
-	case "i", "I":
-		if n < 1 || n > 3999 {
-			break
-		}
-		s := roman(n)
-		if style == "I" {
-			s = strings.ToUpper(s)
-		}
-		return s
+	case "I":
+		return block.Roman(n)
+	case "i":
+		return strings.ToLower(block.Roman(n))
 	}
 	return strconv.Itoa(n)
-}
-
-func roman(n int) string {
-	var b strings.Builder
-	for _, s := range []struct {
-		value int
-		sign  string
-	}{{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}} {
-		for n >= s.value {
-			b.WriteString(s.sign)
-			n -= s.value
-		}
-	}
-	return b.String()
 }
