@@ -230,7 +230,7 @@ b      2        0        0          0       0        1m1s
 
 WORKER  STATE  QUEUES  HOST  PID  MEMORY  CPU  JOB
 w1      busy   a,b     h     7    3 MiB   0.5  j
-python  idle                 0    -       -    
+python  idle                 0    -       -    -
 `
 	var b strings.Builder
 	if err := r.WriteText(&b); err != nil || b.String() != want {

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -44,7 +45,7 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintln(t, "WORKER\tSTATE\tQUEUES\tHOST\tPID\tMEMORY\tCPU\tJOB")
 		for _, k := range r.Workers {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", k.Name, k.State, strings.Join(k.Queues, ","), k.Hostname, k.PID,
-				memory(k.RSS), cores(k), k.CurrentJob)
+				memory(k.RSS), cores(k), cmp.Or(k.CurrentJob, "-"))
 		}
 		_ = t.Flush()
 	}

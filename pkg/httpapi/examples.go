@@ -16,6 +16,6 @@ const (
 		`"file_size":1048576,"upload_id":"7c1f1a52-0f6e-4d9b-8a57-2b1f6f0c9e10","upload_expires_at":"2026-11-23T17:00:00Z","s3_file_deleted":true,` +
 		`"job_id":"3f0f7a9e-0b8f-4c1e-9d0e-2a8d1c5b7f10","progress":100,"chunks_processed":42,"total_chunks":42,"attempts":1,` +
 		`"format":"pdf","mime":"application/pdf","pages":40,"words":12034,"language":"pt","partial":false}`
-	chunksExample = `{"chunks":[{"id":"5f2c7e7a9d3b1c04","index":0,"text":"# Manual de Teste","start_byte":0,"end_byte":17,"start_char":0,"end_char":17,` +
+	chunksExample = `{"chunks":[{"id":"f684aa6b-b9d4-558c-b2ec-599b31bc1d7b","index":0,"text":"# Manual de Teste","start_byte":0,"end_byte":17,"start_char":0,"end_char":17,` +
 		`"page_first":1,"page_last":1,"headings":["Manual de Teste"],"tokens":6,"kind":"heading"}],"next_cursor":"318","total":42}`
 )

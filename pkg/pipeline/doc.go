@@ -39,8 +39,8 @@
 //
 // # Failures
 //
-// The codes that this package gives: bad_arguments, not_found and others of
-// package document, upload_gone, upload_changed, hash_mismatch, no_text
+// The codes that this package gives: bad_arguments, document_not_found and
+// others of package document, upload_gone, upload_changed, hash_mismatch, no_text
 // (permanent); storage_unavailable, queue_unavailable, disk_full,
 // extractor_unavailable (transient). Those of package extract/block are
 // permanent, but for timeout, memory and crash, which are resource failures.
