@@ -44,7 +44,7 @@ func chooseEngine(d *dataDir, asked string, find func(name string) (string, erro
 		}
 		log.Debug().Err(err).Msg("not used as Redis engine")
 	}
-	return choice{name: EngineMiniredis}, nil
+	return choice{name: EngineMiniredis, hint: "No redis-server was found; with one on PATH a new data directory (--data-dir) keeps everything."}, nil
 }
 
 // recordedEngine goes on with the engine that began the data directory, and

@@ -118,6 +118,7 @@ func (e *inProcess) listen(port int, password, secret string) error {
 // load fills the empty engine, and writes the first snapshot of a new data
 // directory, so that a missing one later means that something is wrong.
 func (e *inProcess) load(ctx context.Context, ks *keyspace, secret string) error {
+	defer e.mini.RequireUserAuth(loaderUser, "") // takes the user away
 	if ks == nil {
 		return e.save()
 	}
@@ -127,7 +128,6 @@ func (e *inProcess) load(ctx context.Context, ks *keyspace, secret string) error
 	})
 	err := ks.restore(ctx, rdb)
 	_ = rdb.Close()
-	e.mini.RequireUserAuth(loaderUser, "") // takes the user away
 	if err != nil {
 		return err
 	}
@@ -214,22 +214,24 @@ func (e *inProcess) moveTime(ctx context.Context) {
 }
 
 func (e *inProcess) note() string {
-	return fmt.Sprintf("Redis runs inside docsvc (no redis-server was found): made for trying docsvc out, up to about %d live entries. "+
-		"A crash loses what came after the last snapshot, which is written every few seconds; install redis-server to keep everything.", manyKeys)
+	return fmt.Sprintf("Redis runs inside docsvc: made for trying docsvc out, up to about %d live entries. "+
+		"A crash loses what came after the last snapshot, which is written every few seconds.", manyKeys)
 }
 
 // lost never gives anything: the engine lives as long as the process.
 func (e *inProcess) lost() <-chan error { return nil }
 
-func (e *inProcess) stop(ctx context.Context) error {
+// stop ends all connections first: what was acknowledged is then in memory, and
+// nothing more comes.
+func (e *inProcess) stop(context.Context) error {
 	e.cancel()
 	e.wg.Wait()
-	var err error
-	if e.unsaved() {
-		if err = e.save(); err != nil {
-			err = fmt.Errorf("writing the last Redis snapshot to %s: %w", filepath.Join(e.dir, snapshotName), err)
-		}
-	}
 	e.mini.Close()
-	return err
+	if !e.unsaved() {
+		return nil
+	}
+	if err := e.save(); err != nil {
+		return fmt.Errorf("writing the last Redis snapshot to %s: %w", filepath.Join(e.dir, snapshotName), err)
+	}
+	return nil
 }
