@@ -353,3 +353,26 @@ func TestRunsBesideOthers(t *testing.T) {
 		}
 	})
 }
+
+// A record that can't be read keeps its own objects, and no others, from being
+// cleaned.
+func TestGoesPastBadRecords(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		bad, late := f.presign(true), f.presign(true)
+		artifact := document.ArtifactPrefix(bad.DocumentID, "execution") + document.TextName
+		f.object(artifact, "x")
+		stray, orphan := document.UploadKey(late.DocumentID, "stray"), document.UploadKey(newID(t), "orphan")
+		f.object(stray, "x")
+		f.object(orphan, "x")
+		f.clock.forward(2 * day)
+		if n, _, err := f.docs.ExpireUploads(t.Context(), 10); n != 2 || err != nil {
+			t.Fatal(n, err)
+		}
+		f.rdb.HSet(t.Context(), "docsvc:doc:"+bad.DocumentID, "file_size", "many")
+		r := f.run(Task{Type: Daily, OlderThan: day})
+		if !r.NeedsAttention() {
+			t.Errorf("nobody is told: %+v", r)
+		}
+		f.wantKeys(uploadKey(bad), artifact)
+	})
+}

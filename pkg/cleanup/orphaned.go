@@ -91,6 +91,10 @@ func (r *sweep) group(ctx context.Context, g *group, records *completed) error {
 	rebuildable := false
 	for _, e := range g.executions {
 		verdict, err := r.c.c.Documents.ArtifactVerdict(ctx, g.id, e.id)
+		if r.unreadable(ctx, g.id, err) {
+			r.Failed += int64(g.n)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -155,7 +159,7 @@ func (r *sweep) committed(ctx context.Context, g *group) error {
 // committed after the listing passed its place.
 func (r *sweep) verifyMissing(ctx context.Context, id string) error {
 	d, err := r.c.c.Documents.Get(ctx, id)
-	if isNotFound(err) || (err == nil && d.Status != document.Completed) {
+	if isNotFound(err) || r.unreadable(ctx, id, err) || (err == nil && d.Status != document.Completed) {
 		return nil
 	}
 	if err != nil {

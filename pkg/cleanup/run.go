@@ -175,3 +175,15 @@ func isNotFound(err error) bool {
 	var e *document.Error
 	return errors.As(err, &e) && e.Kind == document.NotFound
 }
+
+// unreadable reports whether err says that a record is damaged or of a newer
+// version. What belongs to it is left alone and counts as failed, and the run
+// goes on: one such record must not keep all others from being cleaned.
+func (r *sweep) unreadable(ctx context.Context, id string, err error) bool {
+	var coded *document.Error
+	if err == nil || ctx.Err() != nil || !errors.As(err, &coded) || coded.Kind != document.Internal {
+		return false
+	}
+	r.log.Warn().Err(err).Str("document", id).Msg("its record can't be read: left alone")
+	return true
+}

@@ -27,7 +27,12 @@ func (r *sweep) uploads(ctx context.Context, judge func(ctx context.Context, doc
 		docID, uploadID, ok := document.ParseUploadKey(o.Key)
 		verdict := document.NoRecord // no upload of docsvc has such a name
 		if ok {
-			if verdict, err = judge(ctx, docID, uploadID); err != nil {
+			verdict, err = judge(ctx, docID, uploadID)
+			if r.unreadable(ctx, docID, err) {
+				r.Failed++
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -108,7 +113,7 @@ func (r *sweep) each(ctx context.Context, list func(ctx context.Context, skip, l
 		for _, id := range ids {
 			r.tick()
 			d, err := r.c.c.Documents.Get(ctx, id)
-			if isNotFound(err) {
+			if isNotFound(err) || r.unreadable(ctx, id, err) {
 				skip++
 				continue
 			}
