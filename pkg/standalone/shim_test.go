@@ -142,10 +142,7 @@ func cached(t *testing.T, name string) string {
 func TestPythonRQ(t *testing.T) {
 	t.Parallel()
 	python := cached(t, "venv/bin/python")
-	if out, err := exec.Command(python, "-c", "import rq").CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "true" && os.Getenv("DOCSVC_TEST_WITHOUT_PYTHON") == "" {
-			t.Logf("no rq below .cache: %s", out)
-		}
+	if err := exec.Command(python, "-c", "import rq").Run(); err != nil {
 		t.Skip("no Python with rq below .cache (make test fetches it)")
 	}
 	eachEngine(t, func(t *testing.T, engine string) {
