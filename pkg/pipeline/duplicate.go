@@ -155,7 +155,7 @@ func (e *execution) lost(ctx context.Context, c *rq.ConditionError) (worker.Resu
 	if res, done, err := e.recheck(ctx); done {
 		return res, err
 	}
-	return worker.Result{Settled: e.settled}, transient(worker.CodeConflict, "the document's record changed while it was processed: %w", c)
+	return worker.Result{Settled: e.settled}, transient(worker.CodeConflict, "The document's record changed while it was processed: %w", c)
 }
 
 // recheck looks at the record again after a refused commit. done means that

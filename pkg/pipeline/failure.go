@@ -27,6 +27,8 @@ const (
 	CodeChunking      = "chunking"
 )
 
+// permanent, transient and waiting make a Failure of that class. Like those of
+// package extract the texts are sentences: they become the document's error.
 func permanent(code, format string, args ...any) error {
 	return &worker.Failure{Class: worker.Permanent, Code: code, Err: fmt.Errorf(format, args...)}
 }
@@ -63,15 +65,15 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &space):
 		return waiting(CodeDiskFull, "%w", err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return waiting(CodeDiskFull, "the worker's disk is full: %w; free some space in worker.work_dir", err)
+		return waiting(CodeDiskFull, "The worker's disk is full: %w. Free some space in worker.work_dir.", err)
 	case errors.Is(err, objstore.ErrNotFound):
-		return permanent(CodeUploadGone, "the uploaded file is not in storage any more; upload it again as a new document")
+		return permanent(CodeUploadGone, "The uploaded file is not in storage any more. Upload it again as a new document.")
 	case errors.Is(err, objstore.ErrChanged):
-		return permanent(CodeUploadChanged, "the uploaded file was replaced after processing had been asked for; upload it again as a new document")
+		return permanent(CodeUploadChanged, "The uploaded file was replaced after processing had been asked for. Upload it again as a new document.")
 	case errors.Is(err, objstore.ErrUnavailable):
-		return waiting(CodeStorage, "waiting for storage: %w", err)
+		return waiting(CodeStorage, "Waiting for storage: %w", err)
 	case rq.IsUnavailable(err):
-		return waiting(CodeRedis, "waiting for redis: %w", err)
+		return waiting(CodeRedis, "Waiting for Redis: %w", err)
 	}
 	return err
 }

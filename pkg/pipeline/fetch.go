@@ -75,7 +75,7 @@ func (e *execution) downloadFrom(ctx context.Context, offset int64, to io.Writer
 }
 
 func sizeMismatch(want, got int64) error {
-	return permanent(CodeHashMismatch, "the uploaded file has %d bytes and %d were declared; upload it again as a new document", got, want)
+	return permanent(CodeHashMismatch, "The uploaded file has %d bytes and %d were declared. Upload it again as a new document.", got, want)
 }
 
 // checkContent compares what came with what was declared.
@@ -85,7 +85,7 @@ func (e *execution) checkContent(n int64, sum hash.Hash) error {
 	}
 	e.manifest.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	if want := strings.ToLower(e.doc.FileHash); want != "" && want != e.manifest.SHA256 {
-		return permanent(CodeHashMismatch, "the uploaded file's sha256 is %s and %s was declared; it was damaged on the way or is another file: upload it again as a new document",
+		return permanent(CodeHashMismatch, "The uploaded file's sha256 is %s and %s was declared. It was damaged on the way or is another file: upload it again as a new document.",
 			e.manifest.SHA256, want)
 	}
 	e.manifest.FileSize = n

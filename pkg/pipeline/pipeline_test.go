@@ -171,7 +171,7 @@ func TestBadFilesFailAtOnceWithTheirCode(t *testing.T) {
 		for _, c := range []struct{ body, code, text string }{
 			{"!encrypted", "encrypted", "this file is encrypted"},
 			{"!timeout", "timeout", "this file is timeout"},
-			{"   \n\n  ", "no_text", "no text was found"},
+			{"   \n\n  ", "no_text", "No text was found"},
 		} {
 			u := r.upload("a.txt", c.body)
 			job := r.process(u)
@@ -275,7 +275,7 @@ func TestStorageAwayAndBack(t *testing.T) {
 			w := r.work()
 			r.until("a document that says why it waits", func() bool {
 				d := r.doc(u.DocumentID)
-				return d.Status == document.Uploaded && d.Attempts == 1 && strings.Contains(d.Error, "waiting for storage") && !d.NextAttemptAt.IsZero()
+				return d.Status == document.Uploaded && d.Attempts == 1 && strings.Contains(d.Error, "Waiting for storage") && !d.NextAttemptAt.IsZero()
 			})
 			r.s3.Fail(nil)
 			d := r.committed(u.DocumentID, sample+method)

@@ -96,7 +96,7 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	done() // the file isn't needed any more
 	rendered := extract.Render(extracted)
 	if strings.TrimSpace(rendered.Text) == "" {
-		return worker.Result{}, permanent(block.CodeNoText, "no text was found in this file; scanned pages and pictures are not read")
+		return worker.Result{}, permanent(block.CodeNoText, "No text was found in this file. Scanned pages and pictures are not read.")
 	}
 	e.describe(extracted, rendered)
 	e.progress.set(document.Progress{Status: document.CheckingDuplicates, Percent: 65, Step: "looking for the same text"})
@@ -138,7 +138,7 @@ func (e *execution) extract(ctx context.Context, file *os.File) (*extract.Docume
 	case ctx.Err() != nil, errors.As(err, &coded):
 		return nil, err
 	default:
-		return nil, transient(CodeExtractor, "the file could not be given to an extraction process: %w", err)
+		return nil, transient(CodeExtractor, "The file could not be given to a parser process: %w", err)
 	}
 }
 
@@ -164,7 +164,7 @@ func (e *execution) chunk(ctx context.Context, r extract.Rendered) ([]chunk.Chun
 	}
 	chunks, err := chunk.Split(r, e.doc.ID, o)
 	if err != nil {
-		return nil, permanent(CodeChunking, "the text could not be divided into chunks: %w", err)
+		return nil, permanent(CodeChunking, "The text could not be divided into chunks: %w", err)
 	}
 	e.manifest.Chunks, e.manifest.ChunkTokens, e.manifest.ChunkOverlap = len(chunks), o.MaxTokens, o.Overlap
 	return chunks, ctx.Err()

@@ -127,7 +127,7 @@ func (d *workDir) close() error {
 type spaceError struct{ need, free int64 }
 
 func (e *spaceError) Error() string {
-	return fmt.Sprintf("the worker's disk has no room for this file: it needs %s and %s can be used; free some space in worker.work_dir", mib(e.need), mib(e.free))
+	return fmt.Sprintf("The worker's disk has no room for this file: it needs %s and %s can be used. Free some space in worker.work_dir.", mib(e.need), mib(e.free))
 }
 
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(max(n, 0))/(1<<20)) }
