@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
 // What RQ's tools and docsvc's own health check ask for.
@@ -141,10 +143,7 @@ func cached(t *testing.T, name string) string {
 // Python's rq, as its users run it: info, a producer, a burst worker, requeue.
 func TestPythonRQ(t *testing.T) {
 	t.Parallel()
-	python := cached(t, "venv/bin/python")
-	if err := exec.Command(python, "-c", "import rq").Run(); err != nil {
-		t.Skip("no Python with rq below .cache (make test fetches it)")
-	}
+	python := redistest.Python(t)
 	eachEngine(t, func(t *testing.T, engine string) {
 		ctx := context.Background()
 		e := start(t, options(t, t.TempDir(), engine))
