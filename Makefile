@@ -17,10 +17,7 @@ build: ## build bin/docsvc
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
 
 demo: ## process the sample documents on a server of their own, then clean up
-	@echo "building docsvc (the first time takes about a minute)"
-	@$(MAKE) --no-print-directory build
-	@$(GO) build -trimpath -o bin/demo ./scripts/demo
-	@exec ./bin/demo -docsvc $(BIN)
+	@GO="$(GO)" LDFLAGS="$(LDFLAGS)" exec scripts/demo.sh $(BIN)
 
 test: ## run every test; fetches below .cache what it needs beyond Go
 	@scripts/test.sh

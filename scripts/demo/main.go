@@ -145,7 +145,7 @@ func (d *demo) show(ctx context.Context, id string, st *status) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  %s in %.2f s: %d characters, %d chunks\n", st.Status, st.ProcessingTime, len([]rune(text)), chunks)
+	fmt.Printf("  %s in %.2f s: %d characters, %d %s\n", st.Status, st.ProcessingTime, len([]rune(text)), chunks, plural("chunk", chunks))
 	return nil
 }
 
@@ -164,6 +164,13 @@ func (d *demo) summary(ctx context.Context) error {
 		return errors.New("expected every sample completed but one duplicate and one failed")
 	}
 	return nil
+}
+
+func plural(word string, n int) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
 }
 
 func say(format string, args ...any) { fmt.Printf("\n== "+format+"\n", args...) }

@@ -27,7 +27,8 @@ type server struct {
 
 // startServer starts the server and returns when its API answers.
 func startServer(ctx context.Context, bin, dir, cache string) (*server, error) {
-	s := &server{bin: bin, dir: dir, env: append(cleanEnv(), "DOCSVC_EXTRACT_CACHE_DIR="+cache), done: make(chan error, 1)}
+	s := &server{bin: bin, dir: dir, done: make(chan error, 1)}
+	s.env = append(cleanEnv(), "DOCSVC_EXTRACT_CACHE_DIR="+cache, "DOCSVC_WORKER_WORK_DIR="+filepath.Join(dir, "work"))
 	var err error
 	if s.log, err = os.Create(filepath.Join(dir, "serve.log")); err != nil {
 		return nil, err
