@@ -20,7 +20,7 @@ import (
 
 const (
 	// TTLs move on in steps of ttlStep. Each step sorts all keys under the
-	// engine's one lock (some 15 ms for 10,000 keys), so that with many keys
+	// engine's one lock (2 ms for 10,000 keys on an idle machine), so that with many keys
 	// the steps get longer: at most a fiftieth of the time is spent on them.
 	ttlStep  = time.Second
 	ttlShare = 50
