@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/config"
 	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/pipeline"
+	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/worker"
 )
 
@@ -80,7 +82,12 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 		return err
 	}
 	defer stop()
-	return runUntilSignal(c.Context(), a.stderr, w)
+	err = runUntilSignal(c.Context(), a.stderr, w)
+	var taken *rq.NameTakenError
+	if errors.As(err, &taken) {
+		return &hintError{error: err, hint: fmt.Sprintf("choose another --name; if that worker is dead its name is free %s after its last heartbeat", s.queue.Lease())}
+	}
+	return err
 }
 
 // workerName is --name, or this host's name and process id.

@@ -1,9 +1,11 @@
 package rq
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -247,10 +249,19 @@ func (b WorkerBirth) outlived(pid int, started string) bool {
 }
 
 // processExists asks the kernel with signal 0. A process that may not be
-// signalled exists.
+// signalled exists; one that has ended and that nobody has waited for yet
+// doesn't, though it can still be signalled.
 func processExists(pid int) bool {
-	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true // no /proc here
+	}
+	// The state follows the command's name in parentheses (proc_pid_stat(5)).
+	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }
 
 // SetWorkerState writes the state that RQ's tools show for the names. Idle

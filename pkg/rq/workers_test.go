@@ -1,10 +1,14 @@
 package rq
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"testing"
 	"time"
 
@@ -99,6 +103,7 @@ func TestRegisterTakesOverTheDead(t *testing.T) {
 			taken bool
 		}{
 			{"its process is gone", "here", "boot1", dead, 0, true},
+			{"its process has ended, nobody waited for it", "here", "boot1", unwaitedPID(t), 0, runtime.GOOS == "linux"},
 			{"its lease ran out", "there", "boot9", os.Getppid(), 12 * time.Second, true},
 			{"its lease holds", "there", "boot9", dead, 11 * time.Second, false},
 			{"gone, but of another host", "there", "boot1", dead, 0, false},
@@ -141,6 +146,33 @@ func deadPID(t *testing.T) int {
 	cmd := exec.Command("true")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
+	}
+	return cmd.Process.Pid
+}
+
+// unwaitedPID is a process that has ended and still has its number.
+func unwaitedPID(t *testing.T) int {
+	t.Helper()
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() })
+	_ = in.Close()
+	_, _ = io.ReadAll(out) // to its end
+	for range 1000 {
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid)); err != nil || bytes.Contains(stat, []byte(") Z ")) {
+			break
+		}
+		time.Sleep(time.Millisecond)
 	}
 	return cmd.Process.Pid
 }

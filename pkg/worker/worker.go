@@ -155,6 +155,9 @@ func (w *Worker) register(ctx context.Context) error {
 			w.outages.up("registering")
 			return nil
 		}
+		if w.dying(err) && try < dyingTries && pause(ctx, 0) {
+			continue
+		}
 		if !rq.IsUnavailable(err) {
 			return fmt.Errorf("registering worker %s: %w", w.c.Name, err)
 		}
@@ -163,6 +166,16 @@ func (w *Worker) register(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// dyingTries are about two seconds.
+const dyingTries = 36
+
+// dying reports whether the name is held by a process of this host: it may
+// have been killed this moment and still be on its way out.
+func (w *Worker) dying(err error) bool {
+	var taken *rq.NameTakenError
+	return errors.As(err, &taken) && taken.Host == w.births[0].Host
 }
 
 // announceStop shows on busy slots that a shutdown was asked for.
