@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
@@ -56,8 +55,9 @@ func newFixture(t *testing.T, srv *redistest.Server) *fixture {
 	t.Helper()
 	f := &fixture{t: t, s3: s3test.Start(t), rdb: srv.Client(t), clock: &clock{t: time.Now().UTC().Truncate(time.Millisecond)}}
 	var err error
-	f.store, err = objstore.Open(objstore.Config{Endpoint: f.s3.Endpoint, Region: f.s3.Region, Bucket: f.s3.Bucket, PathStyle: true, Attempts: 1,
-		Credentials: credentials.NewStaticV4(f.s3.AccessKey, f.s3.SecretKey, ""), Transport: f.s3.Transport(t)})
+	sc := f.s3.StoreConfig(t)
+	sc.Attempts = 1
+	f.store, err = objstore.Open(sc)
 	if err != nil {
 		t.Fatal(err)
 	}

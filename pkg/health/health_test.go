@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
@@ -32,8 +31,9 @@ type fixture struct {
 func newFixture(t *testing.T, srv *redistest.Server, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, redis: srv, s3: s3test.Start(t), rdb: srv.Client(t)}
-	store, err := objstore.Open(objstore.Config{Endpoint: f.s3.Endpoint, Region: f.s3.Region, Bucket: f.s3.Bucket, PathStyle: true, Attempts: 1,
-		Credentials: credentials.NewStaticV4(f.s3.AccessKey, f.s3.SecretKey, ""), Transport: f.s3.Transport(t)})
+	sc := f.s3.StoreConfig(t)
+	sc.Attempts = 1
+	store, err := objstore.Open(sc)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -96,8 +95,9 @@ func redisClient(t testing.TB, addr string) *redis.Client {
 
 func wire(t testing.TB, rdb *redis.Client, s3 *s3test.Server, change func(*Config), docs func(*document.Config)) *fixture {
 	t.Helper()
-	store, err := objstore.Open(objstore.Config{Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket, PathStyle: true, Attempts: 2,
-		Credentials: credentials.NewStaticV4(s3.AccessKey, s3.SecretKey, ""), Transport: s3.Transport(t)})
+	sc := s3.StoreConfig(t)
+	sc.Attempts = 2
+	store, err := objstore.Open(sc)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, srv *s3test.Server, change func(*objstore.Config)) *objstore.Store {
 	t.Helper()
-	c := objstore.Config{Endpoint: srv.Endpoint, Region: srv.Region, Bucket: srv.Bucket, PathStyle: true,
-		Credentials: credentials.NewStaticV4(srv.AccessKey, srv.SecretKey, ""), Transport: srv.Transport(t)}
+	c := srv.StoreConfig(t)
 	if change != nil {
 		change(&c)
 	}

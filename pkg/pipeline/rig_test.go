@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -99,19 +98,14 @@ type rig struct {
 func newRig(t *testing.T, server *redistest.Server, configure ...func(*document.Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, s3: s3test.Start(t), redi: server, logs: &journal{}, dir: t.TempDir()}
-	c := storeConfig(r.s3)
-	c.Transport = r.s3.Transport(t)
+	c := r.s3.StoreConfig(t)
+	c.Attempts = 2
 	var err error
 	r.services, err = connect(server.Client(t), c, zerolog.New(r.logs), configure...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
-}
-
-func storeConfig(s *s3test.Server) objstore.Config {
-	return objstore.Config{Endpoint: s.Endpoint, Bucket: s.Bucket, Region: s.Region, PathStyle: true, Attempts: 2,
-		Credentials: credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")}
 }
 
 // config is a pipeline's, with an extractor that needs no child process.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/docsvc/docsvc/pkg/objstore"
 )
 
 // Server is a running S3 server with one empty bucket.
@@ -63,6 +65,14 @@ func (s *Server) Client(t testing.TB) *minio.Client {
 		t.Fatalf("making an S3 client: %v", err)
 	}
 	return c
+}
+
+// StoreConfig returns what objstore.Open needs to reach the server; callers
+// change what they test.
+func (s *Server) StoreConfig(t testing.TB) objstore.Config {
+	t.Helper()
+	return objstore.Config{Bucket: s.Bucket, Credentials: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Endpoint: s.Endpoint,
+		PathStyle: true, Region: s.Region, Transport: s.Transport(t)}
 }
 
 // Transport returns a transport whose idle connections are closed when the
