@@ -77,11 +77,15 @@ func (a *app) loadConfig(overrides ...config.Override) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	ours := cfg.Origins["redis.url"] == "default"
 	r, err := standalone.FindRendezvous(".")
-	if err != nil || r == nil {
-		return cfg, nil // none, or one that is stale: as if there were none
+	if err != nil && ours {
+		fmt.Fprintf(a.stderr, "docsvc: the standalone server of this directory is not used: %v\n", err)
 	}
-	if cfg.Origins["redis.url"] == "default" {
+	if err != nil || r == nil {
+		return cfg, nil
+	}
+	if ours {
 		return config.Load(a.configFile, a.lookupEnv, append(rendezvousOverrides(r), overrides...)...)
 	}
 	if !sameRedis(cfg.Redis.URL, r.RedisURL) {
