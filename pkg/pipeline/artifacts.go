@@ -99,8 +99,8 @@ func (e *execution) settled(ctx context.Context, _ bool) {
 		return
 	}
 	switch {
-	case doc.Status == document.Completed && doc.ExecutionID == e.task.Execution.ID:
-		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), e.prefix())
+	case doc.Status == document.Completed && e.manifest != nil && doc.ExecutionID == e.manifest.ExecutionID:
+		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), document.ArtifactPrefix(doc.ID, doc.ExecutionID))
 		e.removeUpload(ctx)
 	case doc.Status == document.Duplicate:
 		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey)

@@ -12,6 +12,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/objstore"
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/worker"
 )
@@ -78,6 +79,11 @@ func checkArguments(j *rq.Job) error {
 func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	e.manifest = e.p.c.Documents.NewManifest(e.doc, e.task.Execution.ID)
 	file, done, err := e.fetch(ctx)
+	if errors.Is(err, objstore.ErrNotFound) {
+		if res := e.stored(ctx); res != nil {
+			return *res, nil
+		}
+	}
 	if err != nil {
 		return worker.Result{}, err
 	}
