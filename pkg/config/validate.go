@@ -91,9 +91,9 @@ func (c *Config) validate() error {
 		{"extract.memory", sizeBetween(c.Extract.Memory, 128<<20, 1<<40)},
 		{"extract.max_text", sizeBetween(c.Extract.MaxText, 1<<20, 4<<30)},
 		{"extract.max_pages", intBetween(c.Extract.MaxPages, 1, 1_000_000)},
-		{"chunks.max_tokens", intBetween(c.Chunks.MaxTokens, 16, 8192)},
+		{"chunks.max_tokens", intBetween(c.Chunks.MaxTokens, 50, 8000)},
 		{"chunks.overlap", intBetween(c.Chunks.Overlap, 0, c.Chunks.MaxTokens/2)},
-		{"cleanup.older_than", atLeast(c.Cleanup.OlderThan, time.Hour)},
+		{"cleanup.older_than", wholeHours(c.Cleanup.OlderThan)},
 		{"cleanup.daily_at", badClock(c.Cleanup.DailyAt)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "auto", "json", "console")},
@@ -168,6 +168,13 @@ func oneOf(s string, allowed ...string) string {
 func atLeast(d, least time.Duration) string {
 	if d < least {
 		return fmt.Sprintf("must be at least %s, not %s", least, d)
+	}
+	return ""
+}
+
+func wholeHours(d time.Duration) string {
+	if d < time.Hour || d%time.Hour != 0 {
+		return fmt.Sprintf("must be a whole number of hours of at least 1h, not %s", d)
 	}
 	return ""
 }
