@@ -43,7 +43,9 @@ func TestFailuresAreUnavailable(t *testing.T) {
 		"put": func(ctx context.Context, s *objstore.Store) error {
 			return second(s.Put(ctx, "new", strings.NewReader("x"), 1, objstore.PutOptions{}))
 		},
-		"copy":   func(ctx context.Context, s *objstore.Store) error { return s.Copy(ctx, "doc", "other") },
+		"copy": func(ctx context.Context, s *objstore.Store) error {
+			return s.Copy(ctx, "doc", "other", objstore.GetOptions{})
+		},
 		"delete": func(ctx context.Context, s *objstore.Store) error { return s.Delete(ctx, "doc")["doc"] },
 		"batch":  func(ctx context.Context, s *objstore.Store) error { return s.Delete(ctx, "doc", "two")["two"] },
 		"ping":   func(ctx context.Context, s *objstore.Store) error { return s.Ping(ctx) },

@@ -161,13 +161,17 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 const maxCopy = 5 << 30
 
 // Copy copies an object within the bucket, on the store's side, with its
-// content type and disposition.
-func (s *Store) Copy(ctx context.Context, src, dst string) error {
-	from := minio.CopySrcOptions{Bucket: s.bucket, Object: s.full(src)}
+// content type and disposition. ETag and version, where o has them, must be
+// the object's, else the error is ErrChanged; the other options do nothing.
+func (s *Store) Copy(ctx context.Context, src, dst string, o GetOptions) error {
+	from := minio.CopySrcOptions{Bucket: s.bucket, Object: s.full(src), MatchETag: o.ETag, VersionID: o.VersionID}
 	to := minio.CopyDestOptions{Bucket: s.bucket, Object: s.full(dst)}
 	object, err := s.Stat(ctx, src)
 	if err != nil {
 		return err
+	}
+	if o.ETag != "" && o.VersionID == "" && object.ETag != o.ETag {
+		return &Error{Op: "copy", Key: src, Kind: ErrChanged} // also of a store that ignores the condition
 	}
 	if object.Size > maxCopy {
 		_, err = s.internal.ComposeObject(ctx, to, from)

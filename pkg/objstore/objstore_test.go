@@ -103,7 +103,7 @@ func TestObjects(t *testing.T) {
 					t.Errorf("%+v: %q, %v", o, text, err)
 				}
 			}
-			if err := s.Copy(t.Context(), "a/one", "a/two"); err != nil {
+			if err := s.Copy(t.Context(), "a/one", "a/two", objstore.GetOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if text, err := read(s, "a/two", objstore.GetOptions{}); err != nil || text != "hello" {
@@ -114,7 +114,7 @@ func TestObjects(t *testing.T) {
 			}
 			for name, err := range map[string]error{
 				"stat": second(s.Stat(t.Context(), "a/one")), "get": second(read(s, "a/one", objstore.GetOptions{})),
-				"copy": s.Copy(t.Context(), "a/one", "a/three"),
+				"copy": s.Copy(t.Context(), "a/one", "a/three", objstore.GetOptions{}),
 			} {
 				if !errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrUnavailable) {
 					t.Errorf("%s: %v", name, err)
@@ -234,9 +234,15 @@ func TestChangedObject(t *testing.T) {
 	t.Parallel()
 	s := open(t, s3test.Start(t), nil)
 	first := put(t, s, "doc", "first")
-	put(t, s, "doc", "second")
+	second := put(t, s, "doc", "second")
 	if _, err := read(s, "doc", objstore.GetOptions{ETag: first.ETag}); !errors.Is(err, objstore.ErrChanged) {
 		t.Fatalf("got %v", err)
+	}
+	if err := s.Copy(t.Context(), "doc", "kept", objstore.GetOptions{ETag: first.ETag}); !errors.Is(err, objstore.ErrChanged) {
+		t.Errorf("copied another object than was asked for: %v", err)
+	}
+	if err := s.Copy(t.Context(), "doc", "kept", objstore.GetOptions{ETag: second.ETag}); err != nil {
+		t.Error(err)
 	}
 }
 

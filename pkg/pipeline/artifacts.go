@@ -51,7 +51,9 @@ func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chun
 func (e *execution) keepOriginal(ctx context.Context) error {
 	e.wrote = true
 	e.manifest.OriginalKey = document.OriginalKey(e.doc.ID, e.task.Execution.ID)
-	if err := e.p.c.Store.Copy(ctx, e.doc.UploadKey, e.manifest.OriginalKey); err != nil {
+	// The file that was read, not one that was uploaded over it meanwhile.
+	pinned := objstore.GetOptions{ETag: e.doc.ETag, VersionID: e.doc.VersionID}
+	if err := e.p.c.Store.Copy(ctx, e.doc.UploadKey, e.manifest.OriginalKey, pinned); err != nil {
 		return fmt.Errorf("keeping the original: %w", err)
 	}
 	return nil

@@ -36,7 +36,7 @@ type Records interface {
 
 // Objects is what the pipeline needs of an *objstore.Store.
 type Objects interface {
-	Copy(ctx context.Context, src, dst string) error
+	Copy(ctx context.Context, src, dst string, o objstore.GetOptions) error
 	Delete(ctx context.Context, keys ...string) map[string]error
 	Get(context.Context, string, objstore.GetOptions) (io.ReadCloser, objstore.Object, error)
 	List(ctx context.Context, prefix, startAfter string) iter.Seq2[objstore.Object, error]
