@@ -244,9 +244,12 @@ func (f *fonts) settle() {
 	f.weight = most(f.weights)
 }
 
+// boldWeight is the least weight of bold type.
+const boldWeight = 500
+
 // isBold reports whether a line is in bold type where the body is not.
 func (f *fonts) isBold(l line) bool {
-	return l.weight >= 500 && f.weight > 0 && 4*l.weight >= 5*f.weight
+	return l.weight >= boldWeight && f.weight > 0 && 4*l.weight >= 5*f.weight
 }
 
 func halfPoints(size float64) int { return int(math.Round(size * 2)) }

@@ -124,11 +124,11 @@ func (t *textPage) markGaps(l *line, start, end int) error {
 		if t.runes[i] != ' ' {
 			continue
 		}
-		before, err := t.sibling(i-1, glyph{turned: l.turned})
+		before, err := t.sibling(i-1, glyph{turned: l.turned, weight: l.weight})
 		if err != nil {
 			return err
 		}
-		after, err := t.sibling(i+1, glyph{turned: l.turned})
+		after, err := t.sibling(i+1, glyph{turned: l.turned, weight: l.weight})
 		if err != nil {
 			return err
 		}

@@ -87,11 +87,8 @@ func (t *textPage) font(at int, g glyph) (glyph, error) {
 		return g, trapOnly(err)
 	}
 	g.size = size.FontSize
-	if weight, err := t.pdfium.FPDFText_GetFontWeight(&requests.FPDFText_GetFontWeight{TextPage: t.ref, Index: at}); err == nil {
-		g.weight = weight.FontWeight
-	}
-	if g.weight <= 0 { // one of the fonts that every reader has
-		g.weight = t.weightByName(at)
+	if g.weight == 0 || g.weight >= boldWeight { // a line that begins in normal type isn't bold
+		g.weight = t.weight(at)
 	}
 	box, err := t.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: t.ref, Index: at})
 	if err != nil {
@@ -111,8 +108,13 @@ func (t *textPage) font(at int, g glyph) (glyph, error) {
 	return g, nil
 }
 
-// weightByName is the weight that a font's name tells.
-func (t *textPage) weightByName(at int) int {
+// weight is that of a character's font; where the file doesn't tell, as for
+// the fonts that every reader has, the font's name does.
+func (t *textPage) weight(at int) int {
+	weight, err := t.pdfium.FPDFText_GetFontWeight(&requests.FPDFText_GetFontWeight{TextPage: t.ref, Index: at})
+	if err == nil && weight.FontWeight > 0 {
+		return weight.FontWeight
+	}
 	font, err := t.pdfium.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: t.ref, Index: at})
 	switch {
 	case err != nil:
