@@ -11,14 +11,11 @@
 --       { worker, execution, queue, id, hash as flat list, fields left out }
 --
 -- Repeated with the same execution id after a lost reply, a slot is given the
--- job that it was given before.
+-- job that it was given before, also while workers are suspended.
 
 local function main()
   local limit, queues, nslots = taken(), takelist(), taken()
-  if redis.call('EXISTS', K.suspended) == 1 then
-    return { 'suspended' }
-  end
-
+  local suspended = redis.call('EXISTS', K.suspended) == 1
   local dropped, bad, jobs = 0, {}, {}
   local unreadable = {}
 
@@ -103,7 +100,7 @@ local function main()
     if j then
       reply(worker, e, q, j)
     else
-      while from <= #queues do
+      while not suspended and from <= #queues do
         q = queues[from]
         j = peek(q)
         if j then
@@ -116,6 +113,9 @@ local function main()
         reply(worker, e, q, j)
       end
     end
+  end
+  if suspended and #jobs == 0 then
+    return { 'suspended' }
   end
   return { 'claimed', jobs, dropped, bad }
 end
