@@ -133,7 +133,7 @@ func (s *services) jobError(id string, err error) error {
 	var state *rq.StateError
 	switch {
 	case errors.Is(err, rq.ErrNoJob):
-		return fmt.Errorf("job %s: %w; its result may have expired", id, err)
+		return &hintError{error: fmt.Errorf("job %s: %w", id, rq.ErrNoJob), hint: "it may have been kept for its time and be gone; a document's job_id is in its status"}
 	case errors.As(err, &state):
 		return &hintError{error: fmt.Errorf("job %s is %s and can't be %s", id, state.Status, past(state.Op)), hint: nextStep(id, state)}
 	default:

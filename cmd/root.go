@@ -62,11 +62,13 @@ queue laid out as Python RQ's; workers turn files into clean text and chunks.
 Start here: docsvc serve --standalone
 
 Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy.`,
+		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("docsvc {{.Version}}\n")
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration file (default: "+strings.Join(config.SearchPath(), ", ")+")")
@@ -118,10 +120,28 @@ func noArgs(c *cobra.Command, args []string) error {
 func argsBetween(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return &usageError{message: fmt.Sprintf("%s takes another number of arguments than %d", c.CommandPath(), len(args)), hint: "usage: " + c.UseLine()}
+			return &usageError{message: fmt.Sprintf("%s takes %s, not %d", c.CommandPath(), countArgs(least, most), len(args)), hint: "usage: " + c.UseLine()}
 		}
 		return nil
 	}
+}
+
+func countArgs(least, most int) string {
+	switch {
+	case most < 0:
+		return fmt.Sprintf("at least %d argument", least) + plural(least)
+	case least == most:
+		return fmt.Sprintf("%d argument", least) + plural(least)
+	default:
+		return fmt.Sprintf("%d to %d arguments", least, most)
+	}
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
 }
 
 // report prints an error for people: each line of a joined error on its own,

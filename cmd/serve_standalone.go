@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/cleanup"
@@ -161,7 +160,7 @@ func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *
 func (s *services) drain(w *worker.Worker) {
 	w.Stop()
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
 	select {
 	case <-signals:

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
@@ -45,7 +43,7 @@ func (s *services) close() { _ = s.redis.Close() }
 // it ends on Ctrl-C, and finds a standalone server started in this directory.
 func (a *app) withServices(run func(context.Context, *services, []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(c.Context(), stopSignals()...)
 		defer stop()
 		s, err := a.open(c)
 		if err != nil {
@@ -212,6 +210,9 @@ func (s *services) redisError(err error) error {
 		return err
 	}
 	hint := "start it, or say where it is with REDIS_URL or redis.url"
+	if s.config.Origins["redis.url"] == "default" {
+		hint += "; a serve --standalone is found only by commands run in the directory it was started in"
+	}
 	var refused *net.OpError
 	if !errors.As(err, &refused) {
 		hint = "it may be loading its data, out of memory or a replica; see its log"

@@ -11,11 +11,21 @@ import (
 	"github.com/docsvc/docsvc/pkg/worker"
 )
 
+// stopSignals are those that end a command in order. A terminal that is closed
+// sends SIGHUP; under nohup that stays ignored.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
 // runUntilSignal runs a worker: the first SIGINT or SIGTERM stops it warm, the
 // second cold.
 func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker) error {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()

@@ -117,6 +117,9 @@ func kind(r minio.ErrorResponse) error {
 		"ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed", "AccountProblem":
 		return ErrDenied
 	}
+	if strings.Contains(r.Message, "anonymous credentials") {
+		return ErrDenied // minio-go found no credentials to sign with
+	}
 	switch s := r.StatusCode; {
 	case s == http.StatusNotFound:
 		return ErrNotFound
