@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -59,7 +58,7 @@ func (a *app) runServe(c *cobra.Command, f serveFlags) error {
 	if f.insecure {
 		overrides = append(overrides, config.Override{Key: "server.insecure", Value: "true", Origin: "flag --insecure"})
 	}
-	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(c.Context(), stopSignals()...)
 	defer stop()
 	if f.standalone {
 		return a.serveStandalone(ctx, f, overrides)
@@ -91,7 +90,7 @@ func listen(cfg *config.Config) (net.Listener, error) {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &hintError{error: fmt.Errorf("%s is taken by another program", cfg.Server.Addr),
-			hint: "choose another one, e.g. --addr 127.0.0.1:8001, or :0 of a host for any free port"}
+			hint: "choose another one, e.g. --addr 127.0.0.1:8001, or 127.0.0.1:0 for any free port"}
 	case err != nil:
 		return nil, &hintError{error: fmt.Errorf("listening on %s: %w", cfg.Server.Addr, err), hint: "see server.addr"}
 	}

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +18,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/chunk"
 	"github.com/docsvc/docsvc/pkg/config"
-	"github.com/docsvc/docsvc/pkg/extract"
+	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/pipeline"
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/worker"
@@ -56,6 +59,9 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 	if f.all && len(f.queues) > 0 {
 		return &usageError{message: "--all and --queues exclude each other", hint: "usage: " + c.UseLine()}
 	}
+	if err := f.check(); err != nil {
+		return err
+	}
 	var overrides []config.Override
 	add := func(flag, key, value string) {
 		if c.Flags().Changed(flag) {
@@ -65,8 +71,8 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 	add("concurrency", "worker.concurrency", strconv.Itoa(f.concurrency))
 	add("unknown", "worker.unknown", f.unknown)
 	add("verbose", "log.level", "debug")
-	s, err := a.open(c, overrides...)
-	if err != nil {
+	s, err := a.openForWorker(c, overrides)
+	if err != nil || s == nil {
 		return err
 	}
 	defer s.close()
@@ -82,12 +88,72 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 		return err
 	}
 	defer stop()
+	if err := s.checkInstallation(c.Context()); err != nil {
+		return err
+	}
 	err = runUntilSignal(c.Context(), a.stderr, w)
 	var taken *rq.NameTakenError
 	if errors.As(err, &taken) {
 		return &hintError{error: err, hint: fmt.Sprintf("choose another --name; if that worker is dead its name is free %s after its last heartbeat", s.queue.Lease())}
 	}
 	return err
+}
+
+// checkInstallation refuses to work on another installation's bucket, where
+// every upload would seem to be gone. What can't be reached now is waited for
+// by the worker itself.
+func (s *services) checkInstallation(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err := s.documents.CheckInstallation(ctx)
+	var wrong *document.Error
+	if errors.As(err, &wrong) && wrong.Kind == document.Conflict {
+		return &hintError{error: err, hint: "see storage.endpoint, storage.bucket, storage.prefix and redis.url: docsvc config print"}
+	}
+	return nil
+}
+
+// check refuses what no worker can be called or work on.
+func (f workerFlags) check() error {
+	if strings.ContainsAny(f.name, ": \t\r\n") {
+		return &usageError{message: fmt.Sprintf("--name %q: a worker's name has no blanks or colons", f.name)}
+	}
+	for _, q := range f.queues {
+		if strings.TrimSpace(q) == "" {
+			return &usageError{message: "--queues has an empty name", hint: "e.g. --queues document_processing,cleanup_tasks"}
+		}
+	}
+	return nil
+}
+
+// openForWorker opens the services. Where no Redis is configured and none
+// answers it waits for one, or for a standalone server of this directory that
+// is about to start; nil when a signal ended that.
+func (a *app) openForWorker(c *cobra.Command, overrides []config.Override) (*services, error) {
+	ctx, stop := signal.NotifyContext(c.Context(), stopSignals()...)
+	defer stop()
+	for said := false; ; {
+		s, err := a.open(c, overrides...)
+		if err != nil || s.config.Origins["redis.url"] != "default" {
+			return s, err
+		}
+		var refused *net.OpError
+		err = s.redis.Ping(ctx).Err()
+		if !errors.As(err, &refused) && ctx.Err() == nil {
+			return s, nil
+		}
+		if !said && ctx.Err() == nil {
+			fmt.Fprintf(a.stderr, "docsvc: no answer from Redis at %s, the default; waiting for it, or for docsvc serve --standalone in this directory\n",
+				s.config.PlainRedisURL())
+			said = true
+		}
+		s.close()
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 // workerName is --name, or this host's name and process id.
@@ -106,14 +172,6 @@ func workerName(given string) string {
 // newWorker makes a worker with all of docsvc's handlers; stop ends its parser
 // processes after the worker has ended.
 func (s *services) newWorker(name string, queues []string, concurrency int, burst bool) (w *worker.Worker, stop func(), err error) {
-	if strings.ContainsAny(name, ": \t\r\n") || name == "" {
-		return nil, nil, &usageError{message: fmt.Sprintf("--name %q: a worker's name has no blanks or colons", name)}
-	}
-	for _, q := range queues {
-		if strings.TrimSpace(q) == "" {
-			return nil, nil, &usageError{message: "--queues has an empty name", hint: "e.g. --queues document_processing,cleanup_tasks"}
-		}
-	}
 	pool, err := s.extractPool(concurrency)
 	if err != nil {
 		return nil, nil, err
@@ -126,7 +184,14 @@ func (s *services) newWorker(name string, queues []string, concurrency int, burs
 		_ = pool.Close()
 		return nil, nil, fmt.Errorf("preparing the work directory (worker.work_dir): %w", err)
 	}
-	stop = func() { _, _ = pipe.Close(), pool.Close() }
+	warmed := func() {}
+	if slices.ContainsFunc(queues, func(q string) bool { return q != config.CleanupQueue }) {
+		warmed = s.warm(pool)
+	}
+	stop = func() {
+		warmed()
+		_, _ = pipe.Close(), pool.Close()
+	}
 	w, err = worker.New(worker.Config{
 		Burst: burst, Concurrency: concurrency,
 		Handlers:    []worker.Handler{pipe.Handler(), s.cleaner.Handler()},
@@ -142,19 +207,6 @@ func (s *services) newWorker(name string, queues []string, concurrency int, burs
 		return nil, nil, &usageError{message: err.Error()}
 	}
 	return w, stop, nil
-}
-
-func (s *services) extractPool(size int) (*extract.Pool, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this program, which parser processes run too: %w", err)
-	}
-	e := s.config.Extract
-	return extract.NewPool(extract.PoolOptions{
-		Args: []string{extractChild}, CacheDir: s.cacheDir(), Executable: exe, Log: s.log,
-		MaxOutput: int64(e.MaxText), MaxPages: e.MaxPages, MemoryLimit: int64(e.Memory),
-		ProgressTimeout: e.ProgressTimeout, Size: size, Timeout: e.Timeout,
-	})
 }
 
 func (s *services) workDir() string {

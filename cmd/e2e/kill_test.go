@@ -188,3 +188,27 @@ func TestWarmAndColdStop(t *testing.T) {
 	s.start("worker", "--name", "worker-1")
 	s.reach(cold, "completed")
 }
+
+// A worker that was given another installation's bucket refuses to start:
+// every upload would seem to be gone.
+func TestWorkerWithAnotherBucket(t *testing.T) {
+	t.Parallel()
+	s, other := newSite(t, redistest.Miniredis), newSite(t, redistest.Miniredis)
+	other.serve()
+	other.submit("there.txt", "text/plain", bigText(2000))
+	s.serve()
+	id := s.submit("here.txt", "text/plain", bigText(2000))
+	right := s.env
+	s.env = append(s.env, "DOCSVC_STORAGE_ENDPOINT="+other.s3.Endpoint, "DOCSVC_STORAGE_BUCKET="+other.s3.Bucket,
+		"DOCSVC_STORAGE_ACCESS_KEY="+other.s3.AccessKey, "DOCSVC_STORAGE_SECRET_KEY="+other.s3.SecretKey)
+	out, err := s.run("worker", "--name", "worker-1", "--burst")
+	if err == nil || !strings.Contains(err.Error(), "installation") {
+		t.Errorf("the worker ended with %v, want a word on the installation\n%s", err, out)
+	}
+	if st, err := s.status(id); err != nil || st.Status != "uploaded" {
+		t.Errorf("the document is %+v, %v; want it untouched", st, err)
+	}
+	s.env = right
+	s.start("worker", "--name", "worker-1")
+	s.reach(id, "completed")
+}

@@ -75,6 +75,20 @@ func (s *Service) EnsureInstallation(ctx context.Context) error {
 	return s.CheckInstallation(ctx)
 }
 
+// mustBeInstalled does EnsureInstallation until it has succeeded once. No
+// upload may be asked for before: a bucket that holds uploads but no id is
+// refused for good, since it could be anybody's.
+func (s *Service) mustBeInstalled(ctx context.Context) error {
+	if s.installed.Load() {
+		return nil
+	}
+	if err := s.EnsureInstallation(ctx); err != nil {
+		return err
+	}
+	s.installed.Store(true)
+	return nil
+}
+
 func (s *Service) putInstallation(ctx context.Context, id string) error {
 	b, err := json.Marshal(installationFile{Installation: id})
 	if err != nil {

@@ -41,6 +41,9 @@ func (s *Service) Presign(ctx context.Context, n NewUpload) (*Upload, error) {
 	if err := s.validate(&n); err != nil {
 		return nil, err
 	}
+	if err := s.mustBeInstalled(ctx); err != nil {
+		return nil, err
+	}
 	now := s.c.Clock().UTC().Truncate(time.Millisecond)
 	id, err := newID(now)
 	if err != nil {

@@ -148,13 +148,30 @@ func TestPresignWithoutRedis(t *testing.T) {
 	wantError(t, err, Unavailable, CodeQueueUnavailable)
 }
 
-// A presigned URL needs no storage; a document's first step must not fail
-// because of it.
+// A presigned URL needs no storage, once the installation was seen to be
+// whole; a document's first step must not fail because of it.
 func TestPresignWithoutStorage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, redistest.Start(t, redistest.Miniredis), nil)
-	f.s3.Stop()
 	f.presign(5, nil)
+	f.s3.Stop()
+	f.presign(6, nil)
+}
+
+// An upload into a bucket without an installation id would have it refused
+// for good: the id is there before the first URL is.
+func TestPresignSetsTheInstallationUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Start(t, redistest.Miniredis), nil)
+	f.s3.Stop()
+	_, err := f.Presign(t.Context(), NewUpload{Filename: "a.pdf", FileSize: 1})
+	wantError(t, err, Unavailable, CodeStorageUnavailable)
+	f.s3.Restart(t)
+	d := f.presign(5, nil)
+	f.put(d, "12345")
+	if err := f.EnsureInstallation(t.Context()); err != nil {
+		t.Errorf("after the first upload: %v", err)
+	}
 }
 
 func TestIDsAndScores(t *testing.T) {

@@ -3,6 +3,7 @@ package document
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -56,6 +57,8 @@ type Service struct {
 	store *objstore.Store
 	rdb   redis.UniversalClient
 	watch *watcher
+	// installed is set once bucket and Redis were seen to belong together.
+	installed atomic.Bool
 }
 
 // New makes a Service. It touches no network.

@@ -213,7 +213,7 @@ func TestDocumentIDInUpperCase(t *testing.T) {
 // Whatever is sent, the answer is one that the API documents, and never 500.
 func FuzzRequests(f *testing.F) {
 	mini := miniredis.RunT(f)
-	fix := wire(f, redisClient(f, mini.Addr()), &s3test.Server{Endpoint: "http://" + deadRedis, Bucket: "docsvc-test", AccessKey: "k", SecretKey: "s", Region: "us-east-1"}, nil, nil)
+	fix := wire(f, redisClient(f, mini.Addr()), s3test.Start(f), nil, nil)
 	up, err := fix.Docs.Presign(context.Background(), document.NewUpload{Filename: "a.txt", FileSize: 1, ContentType: "text/plain"})
 	if err != nil {
 		f.Fatal(err)
@@ -245,7 +245,7 @@ func FuzzRequests(f *testing.F) {
 // The same for what stands in a URL.
 func FuzzURLs(f *testing.F) {
 	mini := miniredis.RunT(f)
-	fix := wire(f, redisClient(f, mini.Addr()), &s3test.Server{Endpoint: "http://" + deadRedis, Bucket: "docsvc-test", AccessKey: "k", SecretKey: "s", Region: "us-east-1"}, nil, nil)
+	fix := wire(f, redisClient(f, mini.Addr()), s3test.Start(f), nil, nil)
 	for _, s := range []string{"queue/info/%00", "queue/info/a%2fb", "queue/job/%ff", "queue/jobs?queue=document_processing&cursor=%zz",
 		"queue/jobs?queue=document_processing&cursor=-1", "queue/jobs?queue=document_processing&limit=1e1", "documents/x/status?wait=;", "queue/jobs?queue=a;b",
 		"documents/0d6b5c1e-58a5-4f0e-9d4c-6f0a8a1c2b3d/chunks?cursor=9999999999999999999999", "//", "..", "queue/info/../info", "%2e%2e/%2e%2e", "queue/job/" + strings.Repeat("x", 300)} {

@@ -1,0 +1,34 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/docsvc/docsvc/pkg/extract"
+)
+
+// extractPool makes the pool of parser processes, which run this same program.
+func (s *services) extractPool(size int) (*extract.Pool, error) {
+	e := s.config.Extract
+	return extract.NewPool(extract.PoolOptions{
+		Args: []string{extractChild}, CacheDir: s.cacheDir(), Log: s.log,
+		MaxOutput: int64(e.MaxText), MaxPages: e.MaxPages, MemoryLimit: int64(e.Memory),
+		ProgressTimeout: e.ProgressTimeout, Size: size, Timeout: e.Timeout,
+	})
+}
+
+// warm starts one parser process in the background, so that what has to be
+// compiled once isn't waited for by the first document. stop ends that.
+func (s *services) warm(pool *extract.Pool) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := pool.Warm(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn().Err(err).Msg("the first parser process did not start; documents will be tried all the same")
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
