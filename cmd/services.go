@@ -45,7 +45,14 @@ func (a *app) withServices(run func(context.Context, *services, []string) error)
 	return func(c *cobra.Command, args []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), stopSignals()...)
 		defer stop()
-		s, err := a.open(c)
+		cfg, err := a.loadConfig()
+		if err != nil {
+			return err
+		}
+		if cfg.Origins["log.level"] == "default" {
+			cfg.Log.Level = "warn" // what such a command did it prints
+		}
+		s, err := a.openWith(cfg)
 		if err != nil {
 			return err
 		}
@@ -60,6 +67,10 @@ func (a *app) open(c *cobra.Command, overrides ...config.Override) (*services, e
 	if err != nil {
 		return nil, err
 	}
+	return a.openWith(cfg)
+}
+
+func (a *app) openWith(cfg *config.Config) (*services, error) {
 	log, err := a.logger(cfg)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/docsvc/docsvc/cmd" // what is built and run here: a change of it must not find a cached result
 	"github.com/docsvc/docsvc/pkg/extract/extracttest"
 	"github.com/docsvc/docsvc/pkg/redistest"
 	"github.com/docsvc/docsvc/pkg/s3test"

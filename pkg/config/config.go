@@ -166,11 +166,11 @@ func readFile(v *viper.Viper, path string) (string, error) {
 			if errors.Is(err, fs.ErrNotExist) && path == "" {
 				continue
 			}
-			return "", fmt.Errorf("opening the configuration file: %w", err)
+			return "", &Error{Problem: fmt.Sprintf("opening the configuration file: %v", err)}
 		}
 		defer func() { _ = f.Close() }()
 		if err := v.ReadConfig(f); err != nil {
-			return "", fmt.Errorf("reading %s: %w", p, err)
+			return "", &Error{Problem: oneLine(fmt.Sprintf("reading %s: %v", p, err))}
 		}
 		if abs, err := filepath.Abs(p); err == nil {
 			p = abs
