@@ -37,9 +37,8 @@ if [ -z "$bin" ]; then
 fi
 cat >.cache/bin/redis-server.tmp <<WRAP
 #!/bin/sh
-LD_LIBRARY_PATH="$libs\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec -a redis-server "$bin" "\$@"
+LD_LIBRARY_PATH="$libs\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "$bin" "\$@"
 WRAP
-sed -i 's/ exec -a redis-server / exec /' .cache/bin/redis-server.tmp
 chmod +x .cache/bin/redis-server.tmp
 if ./.cache/bin/redis-server.tmp --version >/dev/null 2>&1; then
   mv .cache/bin/redis-server.tmp .cache/bin/redis-server

@@ -22,14 +22,14 @@ const pollEvery = 300 * time.Millisecond
 
 // Queued is the answer to Enqueue.
 type Queued struct {
-	JobID    string
-	Queue    string
-	TaskType Type
-	Status   rq.Status
+	JobID    string    `json:"job_id"`
+	Queue    string    `json:"queue"`
+	TaskType Type      `json:"task_type"`
+	Status   rq.Status `json:"status"`
 	// Existing: a job of this kind was queued or running already; it is that one.
-	Existing bool
+	Existing bool `json:"existing"`
 	// NoWorker: no live worker listens to Queue, so the job waits for one.
-	NoWorker bool
+	NoWorker bool `json:"no_worker"`
 }
 
 // slot is the key that names the job of this kind of task. A dry run never

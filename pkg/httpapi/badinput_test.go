@@ -200,6 +200,16 @@ func TestUnknownThings(t *testing.T) {
 	}
 }
 
+// A document has no job that anybody could ask for before process.
+func TestRecordBeforeProcess(t *testing.T) {
+	t.Parallel()
+	f := online(t, redistest.Start(t, redistest.Miniredis), nil)
+	up := f.presigned(t, "a.txt", "x")
+	if r := f.get(t, "/api/v1/documents/"+up.DocumentID); r.Status != 200 || !strings.Contains(string(r.Body), `"job_id":""`) {
+		t.Errorf("answered %d %s", r.Status, r.Body)
+	}
+}
+
 // An id in upper case is the same document.
 func TestDocumentIDInUpperCase(t *testing.T) {
 	t.Parallel()

@@ -228,6 +228,9 @@ func (a *api) record(ctx context.Context, in *DocumentPath) (*recordOutput, erro
 	if err != nil {
 		return nil, err
 	}
+	if d.QueuedAt.IsZero() {
+		d.JobID = "" // reserved, but no job yet
+	}
 	return &recordOutput{Body: d}, nil
 }
 

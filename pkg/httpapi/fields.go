@@ -115,7 +115,8 @@ func documentDocs() map[string]string {
 		"text_bytes":        "Size of the text in bytes",
 		"extractor_version": "What read the file",
 	}
-	for _, shared := range []string{"document_id", "job_id", "status", "progress", "current_step", "chunks_processed", "total_chunks",
+	docs["job_id"] = "Its job, for GET /queue/job/{id}; empty before process"
+	for _, shared := range []string{"document_id", "status", "progress", "current_step", "chunks_processed", "total_chunks",
 		"s3_file_deleted", "duplicate_of", "error", "error_code", "attempts", "next_attempt_at", "partial", "failed_pages", "warnings",
 		"created_at", "updated_at"} {
 		docs[shared] = statusDocs()[shared]

@@ -33,14 +33,9 @@ end
 local function main()
   local token, j, status, q = take(), take(), take(), take()
   local labels, effects = takelist(), takeeffects()
-  if done(token) then
-    return { 'ok' }
-  end
-  if (r('HLEN', K.job(j)) or 0) == 0 then
-    return { 'none' }
-  end
-  if (get(j, 'status') or '') ~= status or (get(j, 'origin') or '') ~= q then
-    return { 'changed' }
+  local early = unasked(token, j, status, q)
+  if early then
+    return early
   end
   decide(effects)
   event({ 'job', j, 'queue', q, 'worker', status == 'started' and get(j, 'worker_name') or '', 'from', status,

@@ -3,7 +3,7 @@
 -- KEYS  rq:queues, then per job its hash and its queue's list
 -- ARGV  after the prelude's: token of this call; number of jobs, then per job
 --       its id, queue, unique rule "", "active" or "any"; unix second to run
---       at or "" for now; 1 for the front; time to live in seconds or "";
+--       at or "" for at once; 1 for the front; time to live in seconds or "";
 --       list of hash fields and values; reason; list of event labels;
 --       conditions; effects
 -- Reply one entry per job:

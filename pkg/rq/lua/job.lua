@@ -270,3 +270,18 @@ local function idle(worker, member)
     w('HDEL', K.slot(worker), 'execution', 'queue')
   end
 end
+
+-- unasked answers the reply of a transition that a caller decided on from what
+-- it had read of a job, when there is nothing to do: it was done by the same
+-- call before, the job is gone, or its status or queue are others now.
+local function unasked(token, j, status, q)
+  if done(token) then
+    return { 'ok' }
+  end
+  if (r('HLEN', K.job(j)) or 0) == 0 then
+    return { 'none' }
+  end
+  if (get(j, 'status') or '') ~= status or (get(j, 'origin') or '') ~= q then
+    return { 'changed' }
+  end
+end

@@ -15,14 +15,9 @@ local function main()
   local token, j, status, q = take(), take(), take(), take()
   local front, retries, exc_info = take() == '1', take(), take()
   local labels, conditions, effects = takelist(), takeconditions(), takeeffects()
-  if done(token) then
-    return { 'ok' }
-  end
-  if (r('HLEN', K.job(j)) or 0) == 0 then
-    return { 'none' }
-  end
-  if (get(j, 'status') or '') ~= status or (get(j, 'origin') or '') ~= q then
-    return { 'changed' }
+  local early = unasked(token, j, status, q)
+  if early then
+    return early
   end
   if not is(K.queue(q), 'list') then
     return { 'type', K.queue(q) }
