@@ -31,6 +31,8 @@
 //	uploads:expired       likewise: failed as upload_expired, object perhaps still there
 //	sha256:<owner>:<sum>  id of the completed document with these bytes
 //	text:<owner>:<sum>    id of the completed document with this text
+//	file:<owner>:<sum>    id of the document whose upload was last announced with these bytes
+//	object:<sum>          id of the document last made of the object whose key has this sha256
 //	password:<id>         the password of an encrypted file, with a time to live
 //	timings               stream: how long the last jobs took, for estimates
 //	installation          id that also stands in docsvc.json in the bucket

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/google/uuid"
@@ -88,6 +90,18 @@ func (k keys) expiredUploads() string { return k.ns + "uploads:expired" }
 // Claims: the document that has these bytes, or this text.
 func (k keys) sha256(owner, sum string) string { return k.ns + "sha256:" + owner + ":" + sum }
 func (k keys) text(owner, sum string) string   { return k.ns + "text:" + owner + ":" + sum }
+
+// file names the document whose upload was last announced with this sha256,
+// while the claim sha256 has none: it awaits its upload, is in work, or did
+// not become completed.
+func (k keys) file(owner, sum string) string { return k.ns + "file:" + owner + ":" + sum }
+
+// object names the document that was last made of this object of the bucket.
+// Keys may be long and hold anything, so their hash stands for them.
+func (k keys) object(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return k.ns + "object:" + hex.EncodeToString(sum[:])
+}
 
 // timings is a stream with one entry per finished job, for estimates.
 func (k keys) timings() string { return k.ns + "timings" }

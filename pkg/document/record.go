@@ -29,14 +29,19 @@ type Document struct {
 	ContentType string `json:"content_type,omitempty"` // as declared
 	FileSize    int64  `json:"file_size"`              // bytes, as declared
 	FileHash    string `json:"-"`                      // sha256 as declared, with process or else with the upload, hexadecimal, or ""
+	UploadHash  string `json:"-"`                      // sha256 as declared with the upload, hexadecimal, or ""
 
 	UploadID        string    `json:"upload_id"`
 	UploadKey       string    `json:"-"` // in the store
-	UploadExpiresAt time.Time `json:"upload_expires_at"`
+	UploadExpiresAt time.Time `json:"upload_expires_at,omitzero"`
 	UploadRemoved   bool      `json:"s3_file_deleted"` // removed, or about to be
 	ETag            string    `json:"-"`               // pinned by process
 	VersionID       string    `json:"-"`
 	OriginalKey     string    `json:"-"` // where the original is kept, or ""
+
+	// SourceKey is the key, in the whole bucket, of the object that the
+	// document was made of; "" for an upload. It is never changed or removed.
+	SourceKey string `json:"source_key,omitempty"`
 
 	JobID          string `json:"job_id"`
 	AllowDuplicate bool   `json:"allow_duplicate,omitempty"`
@@ -137,6 +142,7 @@ func (d *Document) read(p *parser) {
 	d.Filename, d.Title, d.Description = p.text("filename"), p.text("title"), p.text("description")
 	p.list("tags", &d.Tags)
 	d.ContentType, d.FileSize, d.FileHash = p.text("content_type"), p.int64("file_size"), p.text("file_hash")
+	d.UploadHash, d.SourceKey = d.FileHash, p.text("source_key")
 	if sum := p.text("process_hash"); sum != "" {
 		d.FileHash = sum
 	}

@@ -97,6 +97,7 @@ func documentDocs() map[string]string {
 		"file_size":         "Size in bytes as declared",
 		"upload_id":         "Its upload",
 		"upload_expires_at": "When the upload URL stops working",
+		"source_key":        "The object of the bucket that it was made of; left out for an upload",
 		"allow_duplicate":   "It is processed even if the same file or text is there already",
 		"chunk_tokens":      "Most tokens of a chunk, where asked for",
 		"chunk_overlap":     "Most tokens repeated, where asked for",
