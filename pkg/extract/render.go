@@ -83,6 +83,11 @@ func Render(d *Document) Rendered {
 	return Rendered{Text: text, Spans: r.spans, BodyEnd: end}
 }
 
+// NoText is the error of a document that was read and has no text at all.
+func NoText() *Error {
+	return block.Errorf(block.CodeNoText, "No text was found in this file. Scanned pages and pictures are not read.")
+}
+
 type renderer struct {
 	b     strings.Builder
 	spans []Span

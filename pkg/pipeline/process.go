@@ -11,7 +11,6 @@ import (
 	"github.com/docsvc/docsvc/pkg/chunk"
 	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/extract"
-	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/objstore"
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/worker"
@@ -102,7 +101,7 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	done() // the file isn't needed any more
 	rendered := extract.Render(extracted)
 	if strings.TrimSpace(rendered.Text) == "" {
-		return worker.Result{}, permanent(block.CodeNoText, "No text was found in this file. Scanned pages and pictures are not read.")
+		return worker.Result{}, extract.NoText()
 	}
 	e.describe(extracted, rendered)
 	e.progress.set(document.Progress{Status: document.CheckingDuplicates, Percent: 65, Step: "looking for the same text"})
