@@ -110,6 +110,12 @@ func (e *effects) become(s State, fields ...string) {
 	e.add(rq.ZAdd(e.k.byState(s), score(e.id, e.at), e.id))
 }
 
+// unsaved notes that the bucket does not have the record as it is. It may be
+// noted of any document at any time: Keep looks what is to be done.
+func (e *effects) unsaved() {
+	e.add(rq.ZAdd(e.k.unsaved(), float64(e.at.UnixMilli()), e.id))
+}
+
 // waiting: the job is queued or scheduled, for the first time or again.
 func (e *effects) waiting(t rq.Transition) {
 	fields := []string{"progress", "0", "page", "", "chunks_processed", "0", "total_chunks", "0",

@@ -41,6 +41,7 @@ const (
 	CodeCorruptRecord      = "corrupt_record"        // Internal
 	CodeStorageUnavailable = "storage_unavailable"   // Unavailable
 	CodeQueueUnavailable   = "queue_unavailable"     // Unavailable
+	CodeArchived           = "archived"              // Conflict: the record was moved out of Redis
 	CodeOtherInstallation  = "installation_mismatch" // Conflict: bucket and Redis are not of one installation
 	CodeRecordsMissing     = "records_missing"       // Conflict: Redis is empty, the bucket is not
 )
@@ -48,6 +49,7 @@ const (
 // Codes that a document's error_code has besides CodeUploadExpired,
 // CodeUploadGone and those of extraction.
 const (
+	CodeRecordLost = "record_lost" // only its upload was left; see Rebuild
 	CodeJobLost    = "job_lost"    // its job vanished from the queue again and again
 	CodeWorkerDied = "worker_died" // its worker died, too often to go on
 	CodeFailed     = "failed"      // nothing more is known

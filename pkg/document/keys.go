@@ -19,6 +19,13 @@ const (
 	OriginalName = "original"
 )
 
+// Places in DocumentPrefix where a record is saved that is not an execution's
+// own: see Keep.
+const (
+	RecordExecution   = "record"   // as Redis has it
+	ArchivedExecution = "archived" // as Redis had it before it was moved out
+)
+
 // Prefixes of all uploads and of all documents in the store.
 const (
 	UploadsPrefix   = "temp/"
@@ -103,10 +110,24 @@ func (k keys) object(key string) string {
 	return k.ns + "object:" + hex.EncodeToString(sum[:])
 }
 
+// unsaved are the documents whose record the bucket does not have yet as it
+// is, scored by the milliseconds at which to look; see Keep. deleted are those
+// that were deleted, by the milliseconds until which they are remembered: no
+// upload can arrive any more then, and no worker be at work. removing are
+// those of them whose objects may still be there, by when to try again.
+func (k keys) unsaved() string  { return k.ns + "docs:unsaved" }
+func (k keys) deleted() string  { return k.ns + "docs:deleted" }
+func (k keys) removing() string { return k.ns + "docs:removing" }
+
+// counts is a hash of sums over all records; see counts.go.
+func (k keys) counts() string { return k.ns + "counts" }
+
 // timings is a stream with one entry per finished job, for estimates.
 func (k keys) timings() string { return k.ns + "timings" }
 
 func (k keys) installation() string { return k.ns + "installation" }
 func (k keys) sweepLock() string    { return k.ns + "sweep:lock" }
 func (k keys) sweepCursor() string  { return k.ns + "sweep:cursor" }
+func (k keys) keepLock() string     { return k.ns + "keep:lock" }
+func (k keys) keepCursor() string   { return k.ns + "keep:cursor" }
 func (k keys) events() string       { return k.ns + "events" }

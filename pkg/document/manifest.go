@@ -14,6 +14,8 @@ type Manifest struct {
 	DocumentID  string    `json:"document_id"`
 	ExecutionID string    `json:"execution_id"`
 	Owner       string    `json:"owner"`
+	Status      State     `json:"status,omitempty"` // empty: completed
+	DuplicateOf string    `json:"duplicate_of,omitempty"`
 	Filename    string    `json:"filename"`
 	Title       string    `json:"title,omitempty"`
 	Description string    `json:"description,omitempty"`
@@ -24,14 +26,23 @@ type Manifest struct {
 	CreatedAt   time.Time `json:"created_at"`
 	ProcessedAt time.Time `json:"processed_at,omitzero"`
 	Seconds     float64   `json:"seconds"` // of work
+	// SavedAt and ArchivedAt are set in copies of a record, and are the time
+	// of its last change and when it was moved out of Redis.
+	SavedAt     time.Time `json:"saved_at,omitzero"`
+	ArchivedAt  time.Time `json:"archived_at,omitzero"`
+	StartedAt   time.Time `json:"started_at,omitzero"` // of the run
+	Attempts    int       `json:"attempts,omitempty"`  // with this one
 	OriginalKey string    `json:"original_key,omitempty"`
+	// SourceKey is the object, in the whole bucket, that it was made of.
+	SourceKey string `json:"source_key,omitempty"`
 	// AllowDuplicate: the run made no claim on its bytes and text.
 	AllowDuplicate bool `json:"allow_duplicate,omitempty"`
 
 	Format       string      `json:"format"`
 	MIME         string      `json:"mime"`
-	FileSize     int64       `json:"file_size"` // bytes
-	SHA256       string      `json:"sha256"`    // of the bytes, hexadecimal
+	FileSize     int64       `json:"file_size"`              // bytes
+	StoredBytes  int64       `json:"stored_bytes,omitempty"` // of text, chunks and a kept original
+	SHA256       string      `json:"sha256"`                 // of the bytes, hexadecimal
 	TextSHA256   string      `json:"text_sha256,omitempty"`
 	Metadata     Metadata    `json:"metadata"`
 	Pages        int         `json:"pages,omitempty"`
@@ -46,6 +57,11 @@ type Manifest struct {
 	PageErrors   []PageError `json:"page_errors,omitempty"`
 	Warnings     []string    `json:"warnings,omitempty"`
 	Extractor    string      `json:"extractor_version"`
+
+	// Record are the fields of the record in Redis, with those that this
+	// version does not know: all that is needed to make it again as it was.
+	// The fields above are for whoever reads the file without docsvc.
+	Record map[string]string `json:"record,omitempty"`
 }
 
 // Metadata is what the file says of itself.
@@ -84,6 +100,10 @@ const (
 func (s *Service) Complete(d *Document, m *Manifest) ([]rq.Effect, []rq.Condition) {
 	e := s.outcome(d)
 	e.become(Completed, append(learned(m), "execution_id", m.ExecutionID, "duplicate_of", "", "original_key", m.OriginalKey)...)
+	if d.UploadHash != "" { // the claim below takes over
+		key := s.k.file(d.Owner, d.UploadHash)
+		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID}))
+	}
 	conditions := s.uncommitted(d)
 	for _, key := range s.claims(d, m) {
 		if d.AllowDuplicate {

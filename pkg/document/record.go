@@ -78,11 +78,19 @@ type Document struct {
 	FailedPages []int    `json:"failed_pages,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"`
 	Extractor   string   `json:"extractor_version,omitempty"`
+	StoredBytes int64    `json:"-"` // of its own artifacts and original
+
+	// ArchivedAt is when the record was moved out of Redis into the bucket;
+	// zero when Redis has it.
+	ArchivedAt time.Time `json:"archived_at,omitzero"`
 
 	// Extra are the fields of the hash that this version does not know.
 	Extra map[string]string `json:"-"`
 
-	lost int // how often the sweep had to enqueue it again
+	lost       int               // how often the sweep had to enqueue it again
+	wasCounted bool              // in keys.counts
+	restored   time.Time         // when it was brought back from the archive
+	hash       map[string]string // as it was read
 }
 
 // stamp writes a time into a record: RFC 3339, UTC, microseconds.
@@ -125,7 +133,7 @@ func parse(id string, hash map[string]string) (*Document, error) {
 		return nil, &Error{Kind: Internal, Code: CodeNewerSchema, Detail: fmt.Sprintf(
 			"Document %s was written by another version of docsvc (schema %.16q, this one reads %s). Update docsvc.", id, hash["schema"], schema)}
 	}
-	d := &Document{ID: id}
+	d := &Document{ID: id, hash: hash}
 	p := parser{hash: hash}
 	d.read(&p)
 	if p.err != nil {
@@ -165,7 +173,8 @@ func (d *Document) read(p *parser) {
 	d.Partial, d.Extractor = p.flag("partial"), p.text("extractor_version")
 	p.list("failed_pages", &d.FailedPages)
 	p.list("warnings", &d.Warnings)
-	d.lost = p.int("lost")
+	d.StoredBytes, d.wasCounted = p.int64("stored_bytes"), p.text("stored_bytes") != ""
+	d.lost, d.restored = p.int("lost"), p.time("restored_at")
 }
 
 // parser takes fields out of a hash and remembers the first that is wrong.

@@ -67,6 +67,8 @@ var errorCodes = map[string]errorCode{
 		Help: "Uploads of failed documents are kept for a time only. Begin again with a new presigned call."},
 	"not_ready": {Status: http.StatusConflict, Title: "There is no text yet, or never will be",
 		Help: "state has the document's status. Wait with GET /documents/{id}/status?wait=60, or read there why it failed."},
+	"archived": {Status: http.StatusConflict, Title: "The document is archived",
+		Help: "Its record was moved to the storage (documents.retention) and can only be read there. detail has the command that brings it back."},
 	"busy": {Status: http.StatusConflict, Title: "The document changed meanwhile",
 		Help: "Several requests changed it at the same time. Look at its status and try again."},
 	"job_state": {Status: http.StatusConflict, Title: "The job's state doesn't allow it",

@@ -119,7 +119,7 @@ curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
   -d '{"upload_id": "UPLOAD_ID"}'`,
 		Example: acceptedExample,
 		Codes: []string{"invalid_request", "wrong_upload_id", "document_not_found", "upload_missing", "size_mismatch", "upload_expired",
-			"upload_gone", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
+			"upload_gone", "archived", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.process)
 	register(a, operation{
 		ID: "get-status", Method: "GET", Path: "/api/v1/documents/{document_id}/status", Tag: tagDocuments, Unbounded: true,
@@ -128,14 +128,14 @@ curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
 			"with where the document stands then.",
 		Curl:    `curl "http://localhost:8000/api/v1/documents/DOCUMENT_ID/status?wait=60"`,
 		Example: statusExample,
-		Codes:   []string{"invalid_request", "document_not_found", "queue_unavailable", "newer_schema", "corrupt_record"},
+		Codes:   []string{"invalid_request", "document_not_found", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.status)
 	register(a, operation{
 		ID: "get-document", Method: "GET", Path: "/api/v1/documents/{document_id}", Tag: tagDocuments,
 		Summary: "The document's record",
 		Curl:    `curl http://localhost:8000/api/v1/documents/DOCUMENT_ID`,
 		Example: recordExample,
-		Codes:   []string{"invalid_request", "document_not_found", "queue_unavailable", "newer_schema", "corrupt_record"},
+		Codes:   []string{"invalid_request", "document_not_found", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.record)
 	register(a, operation{
 		ID: "get-chunks", Method: "GET", Path: "/api/v1/documents/{document_id}/chunks", Tag: tagDocuments,

@@ -115,6 +115,7 @@ func documentDocs() map[string]string {
 		"words":             "Words of the text",
 		"text_bytes":        "Size of the text in bytes",
 		"extractor_version": "What read the file",
+		"archived_at":       "When its record was moved to the storage (documents.retention); left out while it was not",
 	}
 	docs["job_id"] = "Its job, for GET /queue/job/{id}; empty before process"
 	for _, shared := range []string{"document_id", "status", "progress", "current_step", "chunks_processed", "total_chunks",
