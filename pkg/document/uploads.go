@@ -91,7 +91,12 @@ func (s *Service) expire(ctx context.Context, d *Document) error {
 	e.become(Failed, "error", text, "error_code", CodeUploadExpired, "current_step", "", "finished_at", stamp(at))
 	e.add(rq.ZRem(s.k.openUploads(), d.ID))
 	e.add(rq.ZAdd(s.k.expiredUploads(), float64(d.UploadExpiresAt.UnixMilli()), d.ID))
-	return s.queue.Apply(ctx, s.unchanged(d), e.list, event(d.ID, AwaitingUpload, Failed, CodeUploadExpired))
+	if d.UploadHash != "" {
+		key := s.k.file(d.Owner, d.UploadHash)
+		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID}))
+	}
+	// Unless a client has asked for another URL since.
+	return s.queue.Apply(ctx, append(s.unchanged(d), s.sameExpiry(d)), e.list, event(d.ID, AwaitingUpload, Failed, CodeUploadExpired))
 }
 
 // ExpiredUploads returns up to limit documents whose URL ran out and whose

@@ -31,21 +31,32 @@ func (s *Service) validate(n *NewUpload) error {
 	if err := s.validType(n); err != nil {
 		return err
 	}
+	if err := validAbout(&n.Title, &n.Description, &n.Tags); err != nil {
+		return err
+	}
+	sum, err := validSHA256("sha256", n.SHA256)
+	n.SHA256 = sum
+	if err == nil && n.Resume && sum == "" {
+		return invalid("resume", "resume needs sha256: it is how the document is found again.")
+	}
+	return err
+}
+
+// validAbout checks what people say of a document, and trims it. Tags come out
+// each once, and never nil.
+func validAbout(title, description *string, tags *[]string) error {
 	for _, f := range []struct {
 		name string
 		text *string
 		max  int
-	}{{"title", &n.Title, maxTitle}, {"description", &n.Description, maxDescription}} {
+	}{{"title", title, maxTitle}, {"description", description, maxDescription}} {
 		*f.text = strings.TrimSpace(*f.text)
 		if err := validText(f.name, *f.text, f.max); err != nil {
 			return err
 		}
 	}
-	if err := validTags(n); err != nil {
-		return err
-	}
-	sum, err := validSHA256("sha256", n.SHA256)
-	n.SHA256 = sum
+	valid, err := validTags(*tags)
+	*tags = valid
 	return err
 }
 
@@ -84,25 +95,24 @@ func validText(field, text string, limit int) error {
 	return nil
 }
 
-func validTags(n *NewUpload) error {
-	if len(n.Tags) > maxTags {
-		return invalid("tags", "At most %d tags, got %d.", maxTags, len(n.Tags))
-	}
+func validTags(given []string) ([]string, error) {
 	tags := []string{}
-	for _, tag := range n.Tags {
+	if len(given) > maxTags {
+		return tags, invalid("tags", "At most %d tags, got %d.", maxTags, len(given))
+	}
+	for _, tag := range given {
 		tag = strings.TrimSpace(tag)
 		if tag == "" {
-			return invalid("tags", "A tag must not be empty.")
+			return tags, invalid("tags", "A tag must not be empty.")
 		}
 		if err := validText("tags", tag, maxTag); err != nil {
-			return err
+			return tags, err
 		}
 		if !slices.Contains(tags, tag) {
 			tags = append(tags, tag)
 		}
 	}
-	n.Tags = tags
-	return nil
+	return tags, nil
 }
 
 func (s *Service) validType(n *NewUpload) error {

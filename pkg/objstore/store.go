@@ -142,6 +142,18 @@ func cleanPrefix(p string) (string, error) {
 // Bucket returns the bucket's name.
 func (s *Store) Bucket() string { return s.bucket }
 
+// Prefix returns what goes before every key, with a slash at its end; "" for
+// the whole bucket.
+func (s *Store) Prefix() string { return s.prefix }
+
+// WholeBucket returns the same store without its prefix, over the same
+// connections: for objects that are not docsvc's own.
+func (s *Store) WholeBucket() *Store {
+	whole := *s
+	whole.prefix = ""
+	return &whole
+}
+
 // Endpoint returns the URL that calls go to, without a slash at its end.
 func (s *Store) Endpoint() string { return s.endpoint }
 
