@@ -79,7 +79,7 @@ Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		a.serveCommand(), a.workerCommand(), a.queueCommand(), a.cleanupCommand(),
-		a.configCommand(), a.versionCommand(), a.extractChildCommand(),
+		a.extractCommand(), a.configCommand(), a.versionCommand(), a.extractChildCommand(),
 	)
 	return root
 }
