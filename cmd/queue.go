@@ -20,7 +20,7 @@ var errNoQueue = errors.New("no such queue")
 func (a *app) queueCommand() *cobra.Command {
 	return group("queue", "Look at the queue and act on its jobs",
 		a.queueInfoCommand(), a.queueHealthCommand(), a.queueJobCommand(), a.queueListCommand(),
-		a.queueRetryCommand(), a.queueCancelCommand())
+		a.queueRetryCommand(), a.queueCancelCommand(), a.queueStopCommand())
 }
 
 // queueCounts is a queue as the guide's API shows it.

@@ -80,53 +80,6 @@ func (a *app) queueListCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) queueRetryCommand() *cobra.Command {
-	var front bool
-	c := &cobra.Command{
-		Use: "retry ID...", Short: "Put failed, stopped or canceled jobs back on their queue", Args: argsBetween(1, -1),
-		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
-			return eachJob(args, func(id string) error {
-				job, err := s.queue.Requeue(ctx, id, rq.RequeueOptions{AtFront: front})
-				if err != nil {
-					return s.jobError(id, err)
-				}
-				_, err = fmt.Fprintf(a.stdout, "%s queued on %s\n", id, job.Queue)
-				return err
-			})
-		}),
-	}
-	c.Flags().BoolVar(&front, "at-front", false, "before the jobs that are already waiting")
-	return c
-}
-
-func (a *app) queueCancelCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "cancel ID...", Short: "Cancel jobs that wait or run", Args: argsBetween(1, -1),
-		Long: "Cancels jobs. A running one is ended at once and what it would still write is refused;\n" +
-			"on a Python worker RQ's stop-job command is sent as well.",
-		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
-			return eachJob(args, func(id string) error {
-				if _, err := s.queue.Cancel(ctx, id); err != nil {
-					return s.jobError(id, err)
-				}
-				_, err := fmt.Fprintf(a.stdout, "%s canceled\n", id)
-				return err
-			})
-		}),
-	}
-}
-
-// eachJob goes on after an error, so that one bad id doesn't hold up the rest.
-func eachJob(ids []string, act func(id string) error) error {
-	var errs []error
-	for _, id := range ids {
-		if err := act(id); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // jobError names the job and, for a state that doesn't allow the operation,
 // says what would.
 func (s *services) jobError(id string, err error) error {
@@ -142,10 +95,14 @@ func (s *services) jobError(id string, err error) error {
 }
 
 func past(op string) string {
-	if op == "requeue" {
+	switch op {
+	case "requeue":
 		return "retried"
+	case "stop":
+		return "stopped"
+	default:
+		return "canceled"
 	}
-	return "canceled"
 }
 
 func nextStep(id string, e *rq.StateError) string {
@@ -154,6 +111,8 @@ func nextStep(id string, e *rq.StateError) string {
 		return "it will run by itself; see: docsvc queue job " + id
 	case e.Op == "requeue":
 		return "only failed, stopped and canceled jobs can be retried"
+	case e.Op == "stop" && !e.Status.Final():
+		return "it is not running; to take it out of its queue: docsvc queue cancel " + id
 	default:
 		return "it has ended; see: docsvc queue job " + id
 	}

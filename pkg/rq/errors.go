@@ -22,7 +22,7 @@ var ErrActive = errors.New("job is already active")
 type StateError struct {
 	ID     string
 	Status Status
-	Op     string // "cancel", "requeue"
+	Op     string // "cancel", "requeue", "stop"
 }
 
 func (e *StateError) Error() string {

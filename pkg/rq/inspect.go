@@ -66,6 +66,11 @@ func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 
 // Jobs reads several jobs in one round trip; the entry of a missing one is nil.
 func (c *Client) Jobs(ctx context.Context, ids []string) ([]*Job, error) {
+	return c.jobsUpTo(ctx, ids, loadLimit)
+}
+
+// jobsUpTo reads jobs without their fields over limit bytes.
+func (c *Client) jobsUpTo(ctx context.Context, ids []string, limit int64) ([]*Job, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -73,7 +78,7 @@ func (c *Client) Jobs(ctx context.Context, ids []string) ([]*Job, error) {
 	for i, id := range ids {
 		keys[i] = keyJob(id)
 	}
-	r, err := c.run(ctx, call{scriptRead, keys, c.tape().num(loadLimit).list(ids)})
+	r, err := c.run(ctx, call{scriptRead, keys, c.tape().num(limit).list(ids)})
 	if err != nil {
 		return nil, fmt.Errorf("reading jobs: %w", err)
 	}
@@ -183,6 +188,14 @@ func (c *Client) QueueInfo(ctx context.Context, names []string) ([]QueueInfo, er
 		}
 	}
 	return out, nil
+}
+
+// serverTime is what the server's clock shows, by which scores go.
+func (c *Client) serverTime(ctx context.Context) (time.Time, error) {
+	if c.fixedTime != nil {
+		return c.fixedTime(), nil
+	}
+	return c.rdb.Time(ctx).Result()
 }
 
 // QueueNames returns the names in rq:queues, sorted.

@@ -237,6 +237,26 @@ var scenarios = []scenario{
 		r.end(nil, "broken")
 		r.dump("queued again")
 	}},
+	{"stopped", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{60}})
+		r.begin(false)
+		r.dump("started")
+		r.stop("j1")
+		r.dump("stopped")
+		r.requeue("j1", false)
+		r.dump("stopped and requeued")
+	}},
+	{"all failed ones requeued", either, func(r *interop) {
+		for i := range 3 {
+			r.enqueue(enqueueing{ID: fmt.Sprintf("j%d", i), Func: "tasks.gate", FailureTTL: of(900 + i)})
+			r.begin(false)
+			r.end(nil, map[bool]string{true: "broken"}[i != 1])
+		}
+		r.enqueue(enqueueing{ID: "waiting", Func: "tasks.gate"})
+		r.dump("failed")
+		r.requeueFailed()
+		r.dump("requeued")
+	}},
 	{"unique", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Unique: true, TTL: of(700)})
 		r.dump("queued")

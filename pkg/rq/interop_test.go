@@ -2,6 +2,7 @@ package rq_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -33,6 +34,10 @@ var intended = []struct {
 		"docsvc gives a requeued job its retries again"},
 	{regexp.MustCompile(`: rq:results:\S+/\d/exc_string: want "ValueError: .*", got "\S`),
 		"a Python traceback; docsvc writes the handler's sentence"},
+	{regexp.MustCompile(`^stopped( and requeued)?: rq:(job:j1/(worker_name|last_heartbeat|ended_at)|results:j1/0/worker_name): want "", got `),
+		"RQ writes a stale copy over a stopped job"},
+	{regexp.MustCompile(`^stopped( and requeued)?: rq:results:j1/0/execution_ended_at: got .*, is not there in RQ`),
+		"RQ does not say when a stopped execution ended"},
 }
 
 type side string
@@ -274,6 +279,50 @@ func (r *interop) requeue(id string, atFront bool) {
 	}
 	_, err := r.client.Requeue(r.t.Context(), id, rq.RequeueOptions{AtFront: atFront})
 	r.must(err)
+}
+
+// requeueFailed requeues all failed jobs of the queue.
+func (r *interop) requeueFailed() {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(request{"op": "cli", "args": []string{"requeue", "--queue", interopQueue, "--all"}}, nil)
+		return
+	}
+	_, err := r.client.RequeueFailed(r.t.Context(), interopQueue, rq.RequeueOptions{}, nil)
+	r.must(err)
+}
+
+// stop has the producer's side stop a running job, and its worker leave.
+func (r *interop) stop(id string) {
+	r.t.Helper()
+	send := func() {
+		if r.producer == python {
+			r.second().ask(request{"op": "stop_job", "id": id}, nil)
+			return
+		}
+		_, listening, err := r.client.Stop(r.t.Context(), id, 0)
+		r.must(err)
+		if listening != 1 {
+			r.t.Errorf("%d listen for the worker", listening)
+		}
+	}
+	if r.worker == python {
+		send()
+		r.must(r.peer.receive(nil))
+		return
+	}
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	commands, err := r.client.Commands(ctx, []string{"worker-1"})
+	r.must(err)
+	send()
+	if got := <-commands; got.Name != rq.CommandStopJob || got.JobID != id {
+		r.t.Errorf("got %+v", got)
+	}
+	done, err := r.client.Finish(r.t.Context(), []rq.Outcome{{Execution: r.claimed.Execution, Job: r.claimed.Job, Kind: rq.OutcomeStop}})
+	r.must(err)
+	r.must(done[0].Err)
+	r.must(r.client.UnregisterWorkers(r.t.Context(), []string{"worker-1"}))
 }
 
 func TestInterop(t *testing.T) {

@@ -2,6 +2,7 @@ package rq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,24 +36,43 @@ func (c *Client) Requeue(ctx context.Context, id string, o RequeueOptions) (*Job
 		if err != nil {
 			return nil, fmt.Errorf("requeueing job %s: %w", id, err)
 		}
-		keys := []string{keyJob(id), keyQueue(j.Queue), keyFailed(j.Queue), keyCanceled(j.Queue)}
-		r, err := c.run(ctx, call{scriptRequeue, keys, t})
+		r, err := c.run(ctx, requeueCall(j, t))
 		if err != nil {
 			return nil, fmt.Errorf("requeueing job %s: %w", id, err)
 		}
-		switch r.at(0).text() {
-		case "ok":
+		switch err := requeued(id, r); {
+		case err == nil:
 			c.o.Observer.Transition(tr)
 			return j, nil
-		case "none":
-			return nil, fmt.Errorf("job %s: %w", id, ErrNoJob)
-		case "condition":
-			return j, r.condition()
-		case "type":
-			return j, fmt.Errorf("requeueing job %s: %w", id, &KeyError{r.at(1).text()})
+		case errors.Is(err, ErrNoJob):
+			return nil, err
+		case !errors.Is(err, errChanged):
+			return j, err
 		}
 	}
 	return nil, fmt.Errorf("requeueing job %s: %w", id, errKeepsChanging)
+}
+
+// errChanged says that a job is no longer as it was read.
+var errChanged = errors.New("the job has changed")
+
+func requeueCall(j *Job, t *tape) call {
+	return call{scriptRequeue, []string{keyJob(j.ID), keyQueue(j.Queue), keyFailed(j.Queue), keyCanceled(j.Queue)}, t}
+}
+
+// requeued reads what the script answered about one job.
+func requeued(id string, r reply) error {
+	switch r.at(0).text() {
+	case "ok":
+		return nil
+	case "none":
+		return fmt.Errorf("job %s: %w", id, ErrNoJob)
+	case "condition":
+		return r.condition()
+	case "type":
+		return fmt.Errorf("requeueing job %s: %w", id, &KeyError{r.at(1).text()})
+	}
+	return errChanged
 }
 
 func (c *Client) requeueTape(token string, tr Transition, o RequeueOptions) (*tape, error) {

@@ -33,6 +33,7 @@ var (
 	scriptRegister   = compile("register")
 	scriptRequeue    = compile("job", "requeue")
 	scriptState      = compile("state")
+	scriptStop       = compile("job", "stop")
 	scriptSweep      = compile("job", "sweep")
 	scriptUnlock     = compile("unlock")
 	scriptUnregister = compile("unregister")

@@ -129,6 +129,16 @@ def info(r):
     return out.output
 
 
+def cli(r):
+    """Runs one command of rq's command line and returns what it prints."""
+    out = CliRunner().invoke(rq_cli, [r['args'][0], '-u', URL] + r['args'][1:])
+    if out.exception and not isinstance(out.exception, SystemExit):
+        raise out.exception
+    if out.exit_code:
+        raise RuntimeError(out.output.strip().splitlines()[-1])
+    return out.output
+
+
 def workers(r):
     return [
         {
@@ -163,6 +173,7 @@ OPS = {
     'requeue': requeue,
     'info': info,
     'workers': workers,
+    'cli': cli,
     'clean': clean,
     'suspend': lambda r: suspend(connection),
     'resume': lambda r: resume(connection),
