@@ -122,6 +122,9 @@ func (k keys) removing() string { return k.ns + "docs:removing" }
 // counts is a hash of sums over all records; see counts.go.
 func (k keys) counts() string { return k.ns + "counts" }
 
+// usage is a JSON text: what the last listing of the bucket measured.
+func (k keys) usage() string { return k.ns + "usage" }
+
 // timings is a stream with one entry per finished job, for estimates.
 func (k keys) timings() string { return k.ns + "timings" }
 
