@@ -109,7 +109,7 @@ func (a *app) extractTree(out string, args []string) (*localextract.Tree, error)
 	for _, arg := range args {
 		if tree.Contains(arg) {
 			_ = tree.Close()
-			return nil, &usageError{message: fmt.Sprintf("--out %s is where files are to be read from, %s: the next run would read the texts of this one", out, arg),
+			return nil, &usageError{message: fmt.Sprintf("--out %s holds %s, which is to be read: the next run would read the texts of this one", out, arg),
 				hint: "choose a directory beside it or below it"}
 		}
 	}

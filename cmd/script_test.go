@@ -19,6 +19,9 @@ import (
 // TestMain lets the test binary be docsvc itself, so that scripts, workers and
 // parser children all run the code under test.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == extractChild { // started as /proc/self/exe, whose name testscript doesn't know
+		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	testscript.Main(m, map[string]func(){
 		"docsvc": func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
 	})

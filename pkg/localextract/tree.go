@@ -148,13 +148,16 @@ func (t *Tree) fill(name string, body []byte) error {
 // cause is an error of the file system without operation and path, which the
 // message has in better words.
 func cause(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
+	for {
+		var path *fs.PathError
+		var link *os.LinkError
+		switch {
+		case errors.As(err, &path):
+			err = path.Err
+		case errors.As(err, &link):
+			err = link.Err
+		default:
+			return err
+		}
 	}
-	return err
 }
