@@ -139,11 +139,13 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 	}
 	s := &services{config: cfg, log: log, redis: rdb, store: store}
 	s.queue = rq.New(rdb, rq.Options{
-		Effects:    document.Effects(cfg.Redis.Namespace),
-		Idempotent: func(fn string) bool { return fn == document.ProcessFunc || fn == cleanup.Func },
-		Log:        log,
-		Namespace:  cfg.Redis.Namespace,
-		Queues:     queueDefaults(cfg),
+		Effects: document.Effects(cfg.Redis.Namespace),
+		Idempotent: func(fn string) bool {
+			return fn == document.ProcessFunc || fn == document.ObjectFunc || fn == cleanup.Func
+		},
+		Log:       log,
+		Namespace: cfg.Redis.Namespace,
+		Queues:    queueDefaults(cfg),
 	})
 	s.documents = document.New(document.Config{
 		Accept:          extract.Declared,

@@ -194,7 +194,7 @@ func (s *services) newWorker(name string, queues []string, concurrency int, burs
 	}
 	w, err = worker.New(worker.Config{
 		Burst: burst, Concurrency: concurrency,
-		Handlers:    []worker.Handler{pipe.Handler(), s.cleaner.Handler()},
+		Handlers:    []worker.Handler{pipe.Handler(), pipe.ObjectHandler(), s.cleaner.Handler()},
 		KnownQueues: s.config.QueueNames(),
 		Log:         s.log, Loops: []worker.Loop{s.sweepLoop()},
 		Name: name, Queue: s.queue, Queues: queues,

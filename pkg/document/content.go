@@ -3,6 +3,7 @@ package document
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,19 +94,24 @@ func notReady(d *Document) *Error {
 
 // source is an object to answer with.
 type source struct {
+	store                 *objstore.Store // nil: docsvc's own
 	key, etag, version    string
 	contentType, filename string
 }
 
 // content opens an object, or signs a URL when it is large.
 func (s *Service) content(ctx context.Context, d *Document, from source) (*Content, error) {
-	object, err := s.store.Stat(ctx, from.key)
+	store := cmp.Or(from.store, s.store)
+	object, err := store.Stat(ctx, from.key)
 	if err != nil {
 		return nil, missingArtifact(d, from.key, err)
 	}
 	c := &Content{Size: object.Size, ContentType: from.contentType, Filename: from.filename, ETag: object.ETag}
 	if object.Size > s.c.InlineLimit {
-		if c.URL, err = s.store.PresignGet(ctx, from.key, linkLife, c.Filename, c.ContentType); err != nil {
+		if from.etag != "" && object.ETag != from.etag {
+			return nil, missingArtifact(d, from.key, objstore.ErrChanged)
+		}
+		if c.URL, err = store.PresignGet(ctx, from.key, linkLife, c.Filename, c.ContentType); err != nil {
 			return nil, storageError("signing a URL of document "+d.ID, err)
 		}
 		return c, nil
@@ -113,7 +119,7 @@ func (s *Service) content(ctx context.Context, d *Document, from source) (*Conte
 	if from.etag == "" {
 		from.etag = object.ETag
 	}
-	body, _, err := s.store.Get(ctx, from.key, objstore.GetOptions{ETag: from.etag, VersionID: from.version})
+	body, _, err := store.Get(ctx, from.key, objstore.GetOptions{ETag: from.etag, VersionID: from.version})
 	if err != nil {
 		return nil, missingArtifact(d, from.key, err)
 	}
@@ -129,9 +135,9 @@ func missingArtifact(d *Document, key string, err error) error {
 	return storageError("reading "+key, err)
 }
 
-// Original returns the file as it was uploaded, while it is in storage.
-// Errors: NotFound, Conflict (not uploaded yet), Gone original_removed,
-// Unavailable.
+// Original returns the file as it was uploaded, while it is in storage, or the
+// object that the document was made of, while that is the same. Errors:
+// NotFound, Conflict (not uploaded yet), Gone original_removed, Unavailable.
 func (s *Service) Original(ctx context.Context, id string) (*Content, error) {
 	d, err := s.Get(ctx, id)
 	if err != nil {
@@ -139,6 +145,8 @@ func (s *Service) Original(ctx context.Context, id string) (*Content, error) {
 	}
 	from := source{contentType: originalType(d), filename: d.Filename}
 	switch {
+	case d.SourceKey != "":
+		return s.originalObject(ctx, d, from)
 	case d.OriginalKey != "":
 		from.key = d.OriginalKey
 	case d.Status == AwaitingUpload:
@@ -155,6 +163,17 @@ func (s *Service) Original(ctx context.Context, id string) (*Content, error) {
 	c, err := s.content(ctx, d, from)
 	if from.key == d.UploadKey && (errors.Is(err, objstore.ErrChanged) || errors.Is(err, objstore.ErrNotFound)) {
 		return nil, originalRemoved(d)
+	}
+	return c, err
+}
+
+// originalObject answers the object that the document was made of.
+func (s *Service) originalObject(ctx context.Context, d *Document, from source) (*Content, error) {
+	from.store, from.key, from.etag, from.version = s.bucket, d.SourceKey, d.ETag, d.VersionID
+	c, err := s.content(ctx, d, from)
+	if errors.Is(err, objstore.ErrChanged) || errors.Is(err, objstore.ErrNotFound) {
+		return nil, &Error{Kind: Gone, Code: CodeOriginalRemoved, State: d.Status, Err: err, Detail: fmt.Sprintf(
+			"Document %s was made of object %q of bucket %s, which was changed or removed since.", d.ID, d.SourceKey, s.bucket.Bucket())}
 	}
 	return c, err
 }

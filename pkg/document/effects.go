@@ -23,14 +23,22 @@ const maxErrorText = 2000
 // timingsKept is about how many finished jobs estimates go by.
 const timingsKept = 200
 
-// IDFromJob returns the document that a docsvc.process_document job is for.
-// Where the payload was not loaded, the description is read, which names the
-// call; what is done with the id is guarded by the record's own job id.
+// IDFromJob returns the document that a docsvc.process_document job is for, or
+// that a docsvc.process_object job makes. Where the payload was not loaded, the
+// description is read, which names the call; what is done with the id is
+// guarded by the record's own job id.
 func IDFromJob(j *rq.Job) (string, bool) {
 	if j == nil {
 		return "", false
 	}
+	if j.Func == ObjectFunc {
+		_, err := ObjectArguments(j)
+		return ObjectDocumentID(j), err == nil
+	}
 	if j.Func == "" && j.PayloadErr == nil {
+		if strings.HasPrefix(j.Description, ObjectFunc+"(") {
+			return ObjectDocumentID(j), true
+		}
 		id, ok := strings.CutPrefix(j.Description, ProcessFunc+"(")
 		id, closed := strings.CutSuffix(strings.TrimPrefix(id, "document_id="), "')")
 		id, quoted := strings.CutPrefix(id, "'")
@@ -99,7 +107,16 @@ func (e *effects) set(fields ...string) {
 	e.add(rq.HSet(e.k.document(e.id), append(fields, "updated_at", stamp(e.at))...))
 }
 
-// become moves the document to a state, in record and indexes.
+// unsavedIfChanged does so when one of the fields is no longer as it was read.
+func (e *effects) unsavedIfChanged(d *Document, fields ...string) {
+	for _, field := range fields {
+		changed := rq.Guard{Key: e.k.document(e.id), Field: field, Is: d.hash[field], Not: true}
+		e.list = append(e.list, rq.ZAdd(e.k.unsaved(), float64(e.at.UnixMilli()), e.id).When(changed))
+	}
+}
+
+// become moves the document to a state, in record and indexes. Of a completed
+// one the bucket has the record; see Complete.
 func (e *effects) become(s State, fields ...string) {
 	e.set(append(fields, "status", string(s))...)
 	for _, other := range States() {
@@ -108,6 +125,9 @@ func (e *effects) become(s State, fields ...string) {
 		}
 	}
 	e.add(rq.ZAdd(e.k.byState(s), score(e.id, e.at), e.id))
+	if s.Final() && s != Completed {
+		e.unsaved()
+	}
 }
 
 // unsaved notes that the bucket does not have the record as it is. It may be
@@ -137,12 +157,11 @@ func (e *effects) waiting(t rq.Transition) {
 	e.add(rq.ZRem(e.k.expiredUploads(), e.id))
 }
 
+// finished leaves the record alone: Complete and Duplicate write what it says
+// then, and a job that is run once more for nothing must not change it.
 func (e *effects) finished(t rq.Transition) {
-	ms := strconv.FormatInt(t.Duration.Milliseconds(), 10)
-	e.set("current_step", "", "next_attempt_at", "", "error", "", "error_code", "",
-		"finished_at", stamp(t.At), "processing_ms", ms)
 	e.add(rq.Del(e.k.password(e.id)))
-	e.add(rq.XAdd(e.k.timings(), timingsKept, "ms", ms))
+	e.add(rq.XAdd(e.k.timings(), timingsKept, "ms", strconv.FormatInt(t.Duration.Milliseconds(), 10)))
 }
 
 func (e *effects) failed(t rq.Transition) {
@@ -210,10 +229,5 @@ func newID(at time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ms := at.UnixMilli()
-	for i := range 6 {
-		u[i] = byte(ms >> (40 - 8*i))
-	}
-	u[6] = u[6]&0x0f | 0x70
-	return u.String(), nil
+	return version7(u, at), nil
 }

@@ -31,6 +31,8 @@ const (
 	CodeSizeMismatch       = "size_mismatch"         // Conflict: DeclaredSize, ActualSize
 	CodeUploadExpired      = "upload_expired"        // Conflict, and error_code of such a document
 	CodeUploadGone         = "upload_gone"           // Conflict, and error_code: the file was removed
+	CodeObjectNotFound     = "object_not_found"      // NotFound: the object to be taken in
+	CodeObjectMissing      = "object_missing"        // Conflict, and error_code: the object of a document is not there
 	CodeNotReady           = "not_ready"             // Conflict: no text yet, or never; State says which
 	CodeOtherJob           = "other_job"             // Conflict: another job works on the document
 	CodeBusy               = "busy"                  // Conflict: changed too often while trying
@@ -50,6 +52,7 @@ const (
 // CodeUploadGone and those of extraction.
 const (
 	CodeRecordLost = "record_lost" // only its upload was left; see Rebuild
+	CodeTooLarge   = "too_large"   // an object is larger than what is taken
 	CodeJobLost    = "job_lost"    // its job vanished from the queue again and again
 	CodeWorkerDied = "worker_died" // its worker died, too often to go on
 	CodeFailed     = "failed"      // nothing more is known
@@ -78,6 +81,12 @@ func invalid(field, format string, args ...any) *Error {
 
 func notFound(id string) *Error {
 	return &Error{Kind: NotFound, Code: CodeDocumentNotFound, Detail: fmt.Sprintf("There is no document %s.", printable(id))}
+}
+
+// isNotFound reports whether err says that there is no such document.
+func isNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == NotFound
 }
 
 // printable bounds what a client sent before it is shown again.

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -94,15 +96,80 @@ const (
 	maxFailedPages = 1000
 )
 
+// Seal makes the manifest of a run that succeeded ready to be stored: with the
+// record as Complete is going to leave it.
+func (s *Service) Seal(d *Document, m *Manifest) {
+	now := s.c.Clock().UTC().Truncate(time.Microsecond)
+	if !now.After(d.UpdatedAt) {
+		// Another machine's clock is ahead: of two files of a document the one
+		// with the later stamp counts, and that must be this one.
+		now = d.UpdatedAt.Add(time.Microsecond)
+	}
+	m.Status, m.ProcessedAt, m.SourceKey = Completed, now, d.SourceKey
+	m.Record = m.committed(d)
+}
+
+// committed is the record that the commit of m makes of d.
+func (m *Manifest) committed(d *Document) map[string]string {
+	hash := maps.Clone(d.hash)
+	if hash == nil {
+		hash = map[string]string{}
+	}
+	fields := slices.Concat(learned(m), m.ending(), removedUpload(d),
+		[]string{"status", string(Completed), "updated_at", stamp(m.ProcessedAt)})
+	for i := 0; i < len(fields); i += 2 {
+		hash[fields[i]] = fields[i+1]
+	}
+	return filled(hash)
+}
+
+// ending are the record's fields that say how the run ended.
+func (m *Manifest) ending() []string {
+	fields := []string{"execution_id", m.ExecutionID, "duplicate_of", "", "original_key", m.OriginalKey,
+		"stored_bytes", strconv.FormatInt(m.StoredBytes, 10)}
+	fields = append(fields, ended(m.ProcessedAt, m.Seconds)...)
+	if m.Attempts > 0 {
+		fields = append(fields, "attempts", strconv.Itoa(m.Attempts), "started_at", stamp(m.StartedAt))
+	}
+	return fields
+}
+
+// ended are the fields of a run that succeeded.
+func ended(at time.Time, seconds float64) []string {
+	return []string{"finished_at", stamp(at), "processing_ms", milliseconds(seconds),
+		"current_step", "", "next_attempt_at", "", "error", "", "error_code", ""}
+}
+
+// removedUpload notes that the upload is about to be removed. The object of a
+// source_key is not docsvc's to remove.
+func removedUpload(d *Document) []string {
+	if d.SourceKey != "" {
+		return nil
+	}
+	return []string{"s3_file_deleted", "1"}
+}
+
 // Complete gives what a finish writes that makes the document completed: this
 // is the commit, from here on readers follow m.ExecutionID. Its conditions
 // claim the bytes and the text; ConflictOf reads which of them did not hold.
+// A record that is then not what the sealed manifest says is left to Keep.
 func (s *Service) Complete(d *Document, m *Manifest) ([]rq.Effect, []rq.Condition) {
 	e := s.outcome(d)
-	e.become(Completed, append(learned(m), "execution_id", m.ExecutionID, "duplicate_of", "", "original_key", m.OriginalKey)...)
-	if d.UploadHash != "" { // the claim below takes over
-		key := s.k.file(d.Owner, d.UploadHash)
-		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID}))
+	sealed := len(m.Record) > 0 && maps.Equal(m.Record, m.committed(d))
+	if m.ProcessedAt.IsZero() {
+		m.ProcessedAt = e.at
+	}
+	e.at = m.ProcessedAt
+	e.become(Completed, slices.Concat(learned(m), m.ending(), removedUpload(d))...)
+	e.count(m.counted(Completed), 1)
+	if sealed {
+		e.add(rq.ZRem(e.k.unsaved(), e.id))
+		e.unsavedIfChanged(d, "title", "description", "tags")
+	} else {
+		e.unsaved()
+	}
+	if key := s.k.file(d.Owner, d.UploadHash); d.UploadHash != "" {
+		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID})) // the claim takes over
 	}
 	conditions := s.uncommitted(d)
 	for _, key := range s.claims(d, m) {
@@ -119,7 +186,13 @@ func (s *Service) Complete(d *Document, m *Manifest) ([]rq.Effect, []rq.Conditio
 // another, which must be completed then. m may be from before extraction.
 func (s *Service) Duplicate(d *Document, of string, m *Manifest) ([]rq.Effect, []rq.Condition) {
 	e := s.outcome(d)
-	e.become(Duplicate, append(learned(m), "execution_id", "", "duplicate_of", of, "original_key", m.OriginalKey)...)
+	m.StoredBytes = 0
+	if m.OriginalKey != "" {
+		m.StoredBytes = m.FileSize
+	}
+	e.become(Duplicate, slices.Concat(learned(m), ended(e.at, m.Seconds), removedUpload(d), []string{"execution_id", "", "duplicate_of", of,
+		"original_key", m.OriginalKey, "stored_bytes", strconv.FormatInt(m.StoredBytes, 10)})...)
+	e.count(m.counted(Duplicate), 1)
 	first := rq.Condition{Guard: rq.Guard{Key: s.k.document(of), Field: "status", Is: string(Completed)}}
 	return e.list, append(s.uncommitted(d), first)
 }

@@ -113,7 +113,7 @@ func (s *Service) lookUp(ctx context.Context, key string) (named, error) {
 		return named{}, redisError("reading "+key, err)
 	}
 	n := named{id: id, unchanged: rq.Condition{Guard: rq.Guard{Key: key, Is: id}}}
-	n.document, err = s.Get(ctx, id)
+	n.document, err = s.Record(ctx, id)
 	var e *Error
 	if errors.As(err, &e) && (e.Kind == NotFound || e.Kind == Internal) {
 		err = nil // a record that can't be read is none to go on with

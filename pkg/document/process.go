@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,14 +50,15 @@ const raceLimit = 8
 // Process enqueues a document's job, in one script with the record's change.
 // Asked again it answers the same job; of a failed or canceled document it
 // requeues the job. Errors: Invalid (upload_id, ...), NotFound, Conflict
-// (upload_missing, size_mismatch, upload_expired, upload_gone; nothing has
-// changed, but an upload whose URL ran out becomes failed), Unavailable.
+// (upload_missing, size_mismatch, upload_expired, upload_gone, object_missing;
+// nothing has changed, but an upload whose URL ran out becomes failed),
+// Unavailable.
 func (s *Service) Process(ctx context.Context, id string, r ProcessRequest) (*Accepted, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
 	for range raceLimit {
-		d, err := s.Get(ctx, id)
+		d, err := s.changeable(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -180,12 +182,12 @@ func (s *Service) unchanged(d *Document) []rq.Condition {
 
 // pin records what process accepted: this very object, and how to process it.
 func (s *Service) pin(d *Document, object objstore.Object, r ProcessRequest) []rq.Effect {
-	fields := []string{"etag", object.ETag, "version_id", object.VersionID,
+	fields := append(pinned(d, object),
 		"allow_duplicate", flag(r.AllowDuplicate),
 		"chunk_tokens", optional(r.ChunkTokens), "chunk_overlap", optional(r.ChunkOverlap),
 		// Apart from the hash given with the upload, so that one given wrongly
 		// can be left out the next time.
-		"process_hash", r.FileHash}
+		"process_hash", r.FileHash)
 	list := []rq.Effect{rq.HSet(s.k.document(d.ID), fields...)}
 	if r.Password == "" {
 		return append(list, rq.Del(s.k.password(d.ID)))
@@ -193,8 +195,11 @@ func (s *Service) pin(d *Document, object objstore.Object, r ProcessRequest) []r
 	return append(list, rq.Set(s.k.password(d.ID), r.Password, s.c.PasswordTTL))
 }
 
-// checkUpload looks whether the declared file is there.
+// checkUpload looks whether the declared file, or the object, is there.
 func (s *Service) checkUpload(ctx context.Context, d *Document) (objstore.Object, error) {
+	if d.SourceKey != "" {
+		return s.checkObject(ctx, d)
+	}
 	if d.UploadRemoved {
 		return objstore.Object{}, gone(d)
 	}
@@ -249,9 +254,9 @@ func gone(d *Document) *Error {
 }
 
 // Retry requeues a failed, stopped or canceled job of any function. The job of
-// a document is only requeued while its upload is still there. Errors:
-// rq.ErrNoJob, *rq.StateError, Conflict (upload_gone), NotFound when the
-// document was deleted, Unavailable.
+// a document is only requeued while its file is still there. Errors:
+// rq.ErrNoJob, *rq.StateError, Conflict (upload_gone, object_missing), NotFound
+// when the document was deleted, Unavailable.
 func (s *Service) Retry(ctx context.Context, jobID string) (*rq.Job, error) {
 	for range raceLimit {
 		job, err := s.queue.Job(ctx, jobID)
@@ -274,7 +279,15 @@ func (s *Service) retryOnce(ctx context.Context, job *rq.Job) (*rq.Job, error) {
 		// Not a document's, or a state that Requeue itself refuses.
 		return s.queue.Requeue(ctx, job.ID, rq.RequeueOptions{})
 	}
-	d, err := s.Get(ctx, id)
+	d, err := s.changeable(ctx, id)
+	if job.Func == ObjectFunc && isNotFound(err) {
+		// It ended before its first run made the record, unless somebody
+		// deleted that since.
+		if gone, failed := s.wasDeleted(ctx, id); failed != nil || gone {
+			return nil, cmp.Or(failed, err)
+		}
+		return s.queue.Requeue(ctx, job.ID, rq.RequeueOptions{})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -285,6 +298,6 @@ func (s *Service) retryOnce(ctx context.Context, job *rq.Job) (*rq.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	repin := rq.HSet(s.k.document(d.ID), "etag", object.ETag, "version_id", object.VersionID)
+	repin := rq.HSet(s.k.document(d.ID), pinned(d, object)...)
 	return s.queue.Requeue(ctx, job.ID, rq.RequeueOptions{Conditions: s.unchanged(d), Effects: []rq.Effect{repin}})
 }

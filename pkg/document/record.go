@@ -130,8 +130,7 @@ func parse(id string, hash map[string]string) (*Document, error) {
 		return nil, notFound(id)
 	}
 	if major, _, _ := strings.Cut(hash["schema"], "."); major != schema {
-		return nil, &Error{Kind: Internal, Code: CodeNewerSchema, Detail: fmt.Sprintf(
-			"Document %s was written by another version of docsvc (schema %.16q, this one reads %s). Update docsvc.", id, hash["schema"], schema)}
+		return nil, newerSchema(id, hash["schema"])
 	}
 	d := &Document{ID: id, hash: hash}
 	p := parser{hash: hash}
@@ -142,6 +141,11 @@ func parse(id string, hash map[string]string) (*Document, error) {
 	}
 	d.Extra = p.rest()
 	return d, nil
+}
+
+func newerSchema(id, theirs string) *Error {
+	return &Error{Kind: Internal, Code: CodeNewerSchema, Detail: fmt.Sprintf(
+		"Document %s was written by another version of docsvc (schema %.16q, this one reads %s). Update docsvc.", id, theirs, schema)}
 }
 
 func (d *Document) read(p *parser) {

@@ -55,8 +55,10 @@ type Service struct {
 	k     keys
 	queue *rq.Client
 	store *objstore.Store
-	rdb   redis.UniversalClient
-	watch *watcher
+	// bucket is the store without its prefix: objects that aren't docsvc's.
+	bucket *objstore.Store
+	rdb    redis.UniversalClient
+	watch  *watcher
 	// installed is set once bucket and Redis were seen to belong together.
 	installed atomic.Bool
 }
@@ -77,6 +79,9 @@ func New(c Config) *Service {
 		c.Clock = time.Now
 	}
 	s := &Service{c: c, k: keys{c.Namespace}, queue: c.Queue, store: c.Store, rdb: c.Queue.Redis()}
+	if c.Store != nil {
+		s.bucket = c.Store.WholeBucket()
+	}
 	s.watch = newWatcher(s.rdb, s.k.events(), c.Log)
 	return s
 }
@@ -87,8 +92,20 @@ func (s *Service) KeepOriginal() bool { return s.c.KeepOriginal }
 // Store returns the store that the service's documents are in.
 func (s *Service) Store() *objstore.Store { return s.store }
 
-// Get returns a document's record; NotFound when there is none.
+// Get returns a document's record, from the archive when Redis has none any
+// more: ArchivedAt is set then, and the document can only be read. Errors:
+// NotFound when there is none or it was deleted, Unavailable.
 func (s *Service) Get(ctx context.Context, id string) (*Document, error) {
+	d, err := s.Record(ctx, id)
+	if isNotFound(err) {
+		return s.archived(ctx, id)
+	}
+	return d, err
+}
+
+// Record returns a document's record in Redis; NotFound when there is none.
+// What is decided or written goes by it.
+func (s *Service) Record(ctx context.Context, id string) (*Document, error) {
 	if !validID(id) {
 		return nil, notFound(id)
 	}

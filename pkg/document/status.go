@@ -43,6 +43,9 @@ type Status struct {
 // an estimate in another. NotFound when there is no record.
 func (s *Service) Status(ctx context.Context, id string) (*Status, error) {
 	v, err := s.view(ctx, id)
+	if isNotFound(err) {
+		v.Document, err = s.archived(ctx, id)
+	}
 	if err != nil {
 		return nil, err
 	}

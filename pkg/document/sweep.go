@@ -209,20 +209,26 @@ func (s *Service) revive(ctx context.Context, v view, swept *Swept, why string) 
 		return s.giveUp(ctx, v, CodeJobLost, fmt.Sprintf(
 			"The job of document %s vanished from the queue %d times (%s). Find out who removes it, then ask for processing again.", v.ID, v.lost+1, why))
 	}
-	object, err := s.store.Stat(ctx, v.UploadKey)
+	store, name := s.file(v.Document)
+	object, err := store.Stat(ctx, name)
+	if v.SourceKey != "" && errors.Is(err, objstore.ErrNotFound) {
+		swept.Failed++
+		missing := s.objectMissing(v.Document)
+		return s.giveUp(ctx, v, missing.Code, missing.Detail)
+	}
 	if v.UploadRemoved || errors.Is(err, objstore.ErrNotFound) {
 		swept.Failed++
 		return s.giveUp(ctx, v, CodeUploadGone, fmt.Sprintf(
 			"The job of document %s is gone (%s), and so is its file. Upload it as a new document.", v.ID, why))
 	}
 	if err != nil {
-		return storageError("looking for the upload of document "+v.ID, err)
+		return storageError("looking for the file of document "+v.ID, err)
 	}
 	key := s.k.document(v.ID)
 	_, err = s.queue.Enqueue(ctx, rq.Spec{
 		ID: v.JobID, Queue: s.c.QueueName, Func: ProcessFunc, Args: []any{v.ID}, Unique: rq.UniqueActive,
 		Conditions: s.same(v),
-		Effects:    []rq.Effect{rq.HSet(key, "lost", strconv.Itoa(v.lost+1), "etag", object.ETag, "version_id", object.VersionID)},
+		Effects:    []rq.Effect{rq.HSet(key, append(pinned(v.Document, object), "lost", strconv.Itoa(v.lost+1))...)},
 	})
 	if err == nil {
 		swept.Requeued++

@@ -51,7 +51,7 @@ func (s *Service) ExpireUploads(ctx context.Context, limit int64) (expired int, 
 // expireOne does ExpireUploads's work on one document, which stays in the list
 // when its record can't be read or was changed meanwhile.
 func (s *Service) expireOne(ctx context.Context, id string) (stays, expired bool, err error) {
-	d, err := s.Get(ctx, id)
+	d, err := s.Record(ctx, id)
 	var e *Error
 	switch {
 	case errors.As(err, &e) && e.Kind == NotFound:
@@ -190,6 +190,7 @@ func (s *Service) mark(ctx context.Context, v view) error {
 	}
 	e := s.outcome(v.Document)
 	e.set("s3_file_deleted", "1")
+	e.unsaved()
 	return s.queue.Apply(ctx, s.same(v), e.list, nil)
 }
 

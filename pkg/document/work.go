@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -21,21 +22,32 @@ import (
 // accepted is checked and pinned as process does.
 //
 // Errors: NotFound (no such record), Conflict (other_job, upload_missing,
-// size_mismatch, upload_expired, upload_gone), which another run would only
-// meet again; Unavailable.
+// size_mismatch, upload_expired, upload_gone, object_missing), which another
+// run would only meet again; Invalid (what a docsvc.process_object job was
+// called with, too_large); Unavailable.
+//
+// The first run of a docsvc.process_object job makes the record.
 func (s *Service) Begin(ctx context.Context, job *rq.Job) (*Document, error) {
+	if job.Func == ObjectFunc {
+		if err := s.beginObject(ctx, job); err != nil {
+			return nil, err
+		}
+	}
 	id, ok := IDFromJob(job)
 	if !ok {
 		return nil, invalid("document_id", "%s takes one argument, the id of a document.", ProcessFunc)
 	}
 	for range raceLimit {
-		d, err := s.Get(ctx, id)
-		if err != nil || d.Status.Succeeded() || (d.JobID == job.ID && d.ETag != "") {
+		d, err := s.changeable(ctx, id)
+		if err != nil || d.Status.Succeeded() || d.isPinned(job.ID) {
 			return d, err
 		}
 		err = s.adopt(ctx, d, job)
 		var raced *rq.ConditionError
-		if err != nil && !errors.As(err, &raced) {
+		switch {
+		case err == nil:
+			return s.Record(ctx, id)
+		case !errors.As(err, &raced):
 			return nil, redisError("taking document "+id+" over", err)
 		}
 	}
@@ -65,7 +77,7 @@ func (s *Service) adopt(ctx context.Context, d *Document, job *rq.Job) error {
 	now := s.c.Clock()
 	key := s.k.document(d.ID)
 	changes := []rq.Effect{
-		rq.HSet(key, "job_id", job.ID, "etag", object.ETag, "version_id", object.VersionID, "updated_at", stamp(now)),
+		rq.HSet(key, append(pinned(d, object), "job_id", job.ID, "updated_at", stamp(now))...),
 		rq.HSet(key, "queued_at", stamp(job.EnqueuedAt)).When(rq.Guard{Key: key, Field: "queued_at", Is: ""}),
 		rq.ZRem(s.k.openUploads(), d.ID),
 		rq.ZRem(s.k.expiredUploads(), d.ID),
@@ -92,6 +104,7 @@ type Progress struct {
 	TotalChunks     int
 	// Attempt counts one attempt, sets started_at and clears the last error.
 	Attempt bool
+	At      time.Time // of the attempt's beginning; zero is now
 }
 
 // ProgressEffects are the writes of a Progress, and the labels of its event:
@@ -103,8 +116,12 @@ func (s *Service) ProgressEffects(d *Document, p Progress) ([]rq.Effect, map[str
 		"page", strconv.Itoa(p.Page), "pages", strconv.Itoa(p.Pages),
 		"chunks_processed", strconv.Itoa(p.ChunksProcessed), "total_chunks", strconv.Itoa(p.TotalChunks)}
 	if p.Attempt {
+		began := p.At
+		if began.IsZero() {
+			began = now
+		}
 		// A number, not an increment: the effects may be applied twice.
-		fields = append(fields, "attempts", strconv.Itoa(d.Attempts+1), "started_at", stamp(now),
+		fields = append(fields, "attempts", strconv.Itoa(d.Attempts+1), "started_at", stamp(began),
 			"finished_at", "", "next_attempt_at", "", "error", "", "error_code", "", "processing_ms", "")
 	}
 	e.become(p.Status, fields...)
@@ -160,11 +177,12 @@ func (s *Service) ReleaseStaleClaim(ctx context.Context, d *Document, holder, sh
 // record that is gone, too.
 func (s *Service) UploadRemoved(ctx context.Context, d *Document) error {
 	key := s.k.document(d.ID)
-	exists := rq.Guard{Key: key, Field: "upload_id", Is: d.UploadID}
-	err := s.queue.Apply(ctx, nil, []rq.Effect{
-		rq.HSet(key, "s3_file_deleted", "1").When(exists),
-		rq.Del(s.k.upload(d.UploadID)),
-		rq.ZRem(s.k.expiredUploads(), d.ID),
-	}, nil)
+	changes := []rq.Effect{rq.Del(s.k.upload(d.UploadID)), rq.ZRem(s.k.expiredUploads(), d.ID)}
+	if !d.UploadRemoved {
+		exists := rq.Guard{Key: key, Field: "upload_id", Is: d.UploadID}
+		changes = append(changes, rq.HSet(key, "s3_file_deleted", "1").When(exists),
+			rq.ZAdd(s.k.unsaved(), float64(s.c.Clock().UnixMilli()), d.ID).When(exists))
+	}
+	err := s.queue.Apply(ctx, nil, changes, nil)
 	return redisError("noting that the upload of document "+d.ID+" was removed", err)
 }

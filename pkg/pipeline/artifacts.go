@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/chunk"
@@ -33,13 +34,17 @@ func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chun
 	if err := e.put(ctx, document.ChunksName, "application/x-ndjson", lines); err != nil {
 		return err
 	}
-	if e.p.c.Documents.KeepOriginal() {
+	if e.p.c.Documents.KeepOriginal() && e.doc.SourceKey == "" { // an object is kept where it is
 		if err := e.keepOriginal(ctx); err != nil {
 			return err
 		}
 	}
 	e.chunksDone(95, "finishing", len(chunks))
-	e.manifest.ProcessedAt, e.manifest.Seconds = e.p.c.Clock().UTC(), e.seconds()
+	e.manifest.Seconds, e.manifest.StoredBytes = e.seconds(), int64(len(r.Text)+len(lines))
+	if e.manifest.OriginalKey != "" {
+		e.manifest.StoredBytes += e.manifest.FileSize
+	}
+	e.p.c.Documents.Seal(e.doc, e.manifest)
 	body, err := json.MarshalIndent(e.manifest, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", document.ManifestName, err)
@@ -92,7 +97,7 @@ func jsonLines(chunks []chunk.Chunk) ([]byte, error) {
 // get done here, cleanup does.
 func (e *execution) settled(ctx context.Context, _ bool) {
 	log := e.task.Log
-	doc, err := e.p.c.Documents.Get(ctx, e.doc.ID)
+	doc, err := e.p.c.Documents.Record(ctx, e.doc.ID)
 	switch {
 	case isMissing(err):
 		doc = &document.Document{ID: e.doc.ID} // deleted meanwhile: nothing of it is wanted
@@ -102,25 +107,30 @@ func (e *execution) settled(ctx context.Context, _ bool) {
 	}
 	switch {
 	case doc.Status == document.Completed && e.manifest != nil && doc.ExecutionID == e.manifest.ExecutionID:
-		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), document.ArtifactPrefix(doc.ID, doc.ExecutionID))
-		e.removeUpload(ctx)
+		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), document.ArtifactPrefix(doc.ID, doc.ExecutionID), saved(doc))
+		e.removeUpload(ctx, doc)
 	case doc.Status == document.Duplicate:
-		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey)
-		e.removeUpload(ctx)
+		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey, saved(doc))
+		e.removeUpload(ctx, doc)
 	case e.wrote:
-		e.removeBelow(ctx, e.prefix(), "")
+		e.removeBelow(ctx, e.prefix())
 	}
 }
 
-// removeBelow deletes the objects below prefix but for those below keep.
-func (e *execution) removeBelow(ctx context.Context, prefix, keep string) {
+// saved is where a copy of the record may stand, which no execution wrote.
+func saved(d *document.Document) string {
+	return document.ArtifactPrefix(d.ID, document.RecordExecution)
+}
+
+// removeBelow deletes the objects below prefix but for those below one of keep.
+func (e *execution) removeBelow(ctx context.Context, prefix string, keep ...string) {
 	var keys []string
 	for o, err := range e.p.c.Store.List(ctx, prefix, "") {
 		if err != nil {
 			e.task.Log.Warn().Err(err).Msg("listing artifacts: cleanup removes what isn't needed")
 			return
 		}
-		if keep == "" || !strings.HasPrefix(o.Key, keep) {
+		if !slices.ContainsFunc(keep, func(k string) bool { return k != "" && strings.HasPrefix(o.Key, k) }) {
 			keys = append(keys, o.Key)
 		}
 	}
@@ -132,12 +142,15 @@ func (e *execution) removeBelow(ctx context.Context, prefix, keep string) {
 	}
 }
 
-func (e *execution) removeUpload(ctx context.Context) {
+func (e *execution) removeUpload(ctx context.Context, doc *document.Document) {
+	if e.doc.SourceKey != "" {
+		return // the object is not ours to remove
+	}
 	for key, err := range e.p.c.Store.Delete(ctx, e.doc.UploadKey) {
 		e.task.Log.Warn().Err(err).Str("key", key).Msg("removing the upload: cleanup does it")
 		return
 	}
-	if err := e.p.c.Documents.UploadRemoved(ctx, e.doc); err != nil {
+	if err := e.p.c.Documents.UploadRemoved(ctx, doc); err != nil {
 		e.task.Log.Warn().Err(err).Msg("noting that the upload was removed")
 	}
 }

@@ -1,5 +1,7 @@
-// Package pipeline processes documents: it is the handler of the function
-// docsvc.process_document(document_id).
+// Package pipeline processes documents: it is the handler of the functions
+// docsvc.process_document(document_id) and docsvc.process_object(key,
+// title=None, tags=None, sha256=None). The second makes a document of an object
+// of the bucket, which it only reads; the rest is the same.
 //
 //	fetch ──> seen these bytes? ──> extract ──> seen this text? ──> chunk ──> store ──> commit
 //	  │             │ duplicate       │              │ duplicate                          │
@@ -40,7 +42,8 @@
 // # Failures
 //
 // The codes that this package gives: bad_arguments, document_not_found and
-// others of package document, upload_gone, upload_changed, hash_mismatch, no_text
+// others of package document, upload_gone, upload_changed, object_missing,
+// object_changed, hash_mismatch, no_text
 // (permanent); storage_unavailable, queue_unavailable, disk_full,
 // extractor_unavailable (transient). Those of package extract/block are
 // permanent, but for timeout, memory and crash, which are resource failures.

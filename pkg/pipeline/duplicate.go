@@ -67,7 +67,7 @@ func isMissing(err error) bool {
 func (e *execution) duplicate(ctx context.Context, holder string) (res worker.Result, ok bool, err error) {
 	var of *document.Document
 	err = waitForRedis(ctx, func() (err error) {
-		of, err = e.p.c.Documents.Get(ctx, holder)
+		of, err = e.p.c.Documents.Record(ctx, holder)
 		return err
 	})
 	if isMissing(err) || err == nil && of.Status != document.Completed {
@@ -91,11 +91,11 @@ func (e *execution) duplicate(ctx context.Context, holder string) (res worker.Re
 	}, true, nil
 }
 
-// keepDifferent keeps the original of a duplicate whose bytes are not those of
-// the document it is the same as, where originals are kept.
+// keepDifferent keeps the original of a duplicate, where originals are kept and
+// that of the document it is the same as is another, or not ours.
 func (e *execution) keepDifferent(ctx context.Context, of *document.Document) error {
 	e.manifest.OriginalKey = ""
-	if !e.p.c.Documents.KeepOriginal() || of.SHA256 == e.manifest.SHA256 {
+	if !e.p.c.Documents.KeepOriginal() || e.doc.SourceKey != "" || of.SHA256 == e.manifest.SHA256 && of.OriginalKey != "" {
 		return nil
 	}
 	return e.keepOriginal(ctx)
@@ -130,7 +130,6 @@ func (e *execution) again(ctx context.Context, _ *rq.ConditionError) (worker.Res
 
 // complete gives the result of a document that is new.
 func (e *execution) complete() worker.Result {
-	e.manifest.Seconds = e.seconds()
 	effects, conditions := e.p.c.Documents.Complete(e.doc, e.manifest)
 	return worker.Result{
 		Value:   value(e.doc.ID, document.Completed, "", e.manifest.Pages, e.manifest.Chunks, e.manifest.Words, e.manifest.Seconds),

@@ -19,6 +19,8 @@ const (
 	CodeBadArguments  = "bad_arguments"
 	CodeUploadGone    = document.CodeUploadGone
 	CodeUploadChanged = "upload_changed"
+	CodeObjectMissing = document.CodeObjectMissing
+	CodeObjectChanged = "object_changed"
 	CodeHashMismatch  = "hash_mismatch"
 	CodeStorage       = document.CodeStorageUnavailable
 	CodeRedis         = document.CodeQueueUnavailable
@@ -85,6 +87,10 @@ func classifyRecord(doc *document.Error, err error) error {
 	case document.Internal:
 		return &worker.Failure{Class: worker.Transient, Code: doc.Code, Err: err}
 	default:
-		return &worker.Failure{Class: worker.Permanent, Code: doc.Code, Err: err}
+		code := doc.Code
+		if code == document.CodeInvalid {
+			code = CodeBadArguments // of the job: nothing else is asked for here
+		}
+		return &worker.Failure{Class: worker.Permanent, Code: code, Err: err}
 	}
 }

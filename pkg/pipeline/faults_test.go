@@ -74,9 +74,9 @@ func (r faultyRecords) ProgressEffects(d *document.Document, p document.Progress
 	return r.Records.ProgressEffects(d, p)
 }
 
-func (r faultyRecords) Get(ctx context.Context, id string) (*document.Document, error) {
+func (r faultyRecords) Record(ctx context.Context, id string) (*document.Document, error) {
 	defer r.f.around("record")()
-	return r.Records.Get(ctx, id)
+	return r.Records.Record(ctx, id)
 }
 
 func (r faultyRecords) UploadRemoved(ctx context.Context, d *document.Document) error {

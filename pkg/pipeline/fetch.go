@@ -19,7 +19,7 @@ import (
 // taken up again.
 const maxResumes = 3
 
-// fetch downloads the pinned upload into a file and checks size and hash. done
+// fetch downloads the pinned file and checks size and hash. done
 // closes and removes the file and may be called twice.
 func (e *execution) fetch(ctx context.Context) (file *os.File, done func(), err error) {
 	file, done, err = e.p.dir.create(e.doc.FileSize)
@@ -61,8 +61,7 @@ func (e *execution) download(ctx context.Context, file *os.File, sum hash.Hash) 
 }
 
 func (e *execution) downloadFrom(ctx context.Context, offset int64, to io.Writer) (int64, error) {
-	body, object, err := e.p.c.Store.Get(ctx, e.doc.UploadKey,
-		objstore.GetOptions{ETag: e.doc.ETag, VersionID: e.doc.VersionID, Offset: offset})
+	body, object, err := e.open(ctx, offset)
 	if err != nil {
 		return 0, err
 	}
@@ -72,6 +71,29 @@ func (e *execution) downloadFrom(ctx context.Context, offset int64, to io.Writer
 	}
 	// One byte more than expected is enough to know that it is too much.
 	return io.Copy(to, io.LimitReader(body, e.doc.FileSize-offset+1))
+}
+
+// open opens the file that was pinned: the upload, or the object that the
+// document is made of.
+func (e *execution) open(ctx context.Context, offset int64) (io.ReadCloser, objstore.Object, error) {
+	if e.doc.SourceKey == "" {
+		return e.p.c.Store.Get(ctx, e.doc.UploadKey,
+			objstore.GetOptions{ETag: e.doc.ETag, VersionID: e.doc.VersionID, Offset: offset})
+	}
+	return e.p.c.Documents.OpenObject(ctx, e.doc, offset)
+}
+
+// unreadable words the error of a fetch for a document that was made of an
+// object, which nobody uploads again.
+func (e *execution) unreadable(err error) error {
+	switch {
+	case e.doc.SourceKey == "":
+	case errors.Is(err, objstore.ErrNotFound):
+		return permanent(CodeObjectMissing, "Object %q is not in the bucket any more. Put it there, then ask for processing again.", e.doc.SourceKey)
+	case errors.Is(err, objstore.ErrChanged):
+		return permanent(CodeObjectChanged, "Object %q was replaced after processing had been asked for. Ask again to take in what is there now.", e.doc.SourceKey)
+	}
+	return err
 }
 
 func sizeMismatch(want, got int64) error {
@@ -84,7 +106,13 @@ func (e *execution) checkContent(n int64, sum hash.Hash) error {
 		return sizeMismatch(e.doc.FileSize, n)
 	}
 	e.manifest.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	if want := strings.ToLower(e.doc.FileHash); want != "" && want != e.manifest.SHA256 {
+	want := strings.ToLower(e.doc.FileHash)
+	switch {
+	case want == "" || want == e.manifest.SHA256:
+	case e.doc.SourceKey != "":
+		return permanent(CodeHashMismatch, "The sha256 of object %q is %s and %s was asked for. It is another file: check which one is meant and take it in again.",
+			e.doc.SourceKey, e.manifest.SHA256, want)
+	default:
 		return permanent(CodeHashMismatch, "The uploaded file's sha256 is %s and %s was declared. It was damaged on the way or is another file: upload it again as a new document.",
 			e.manifest.SHA256, want)
 	}

@@ -25,12 +25,14 @@ type Records interface {
 	ConflictOf(*document.Document, *rq.ConditionError) (document.ConflictKind, string)
 	Complete(*document.Document, *document.Manifest) ([]rq.Effect, []rq.Condition)
 	Duplicate(d *document.Document, of string, m *document.Manifest) ([]rq.Effect, []rq.Condition)
-	Get(ctx context.Context, id string) (*document.Document, error)
 	KeepOriginal() bool
 	NewManifest(d *document.Document, executionID string) *document.Manifest
+	OpenObject(ctx context.Context, d *document.Document, offset int64) (io.ReadCloser, objstore.Object, error)
 	Password(ctx context.Context, id string) (string, error)
 	ProgressEffects(*document.Document, document.Progress) ([]rq.Effect, map[string]string)
+	Record(ctx context.Context, id string) (*document.Document, error)
 	ReleaseStaleClaim(ctx context.Context, d *document.Document, holder, sha256, textSHA256 string) (bool, error)
+	Seal(*document.Document, *document.Manifest)
 	UploadRemoved(context.Context, *document.Document) error
 }
 
@@ -98,9 +100,14 @@ func New(c Config) (*Pipeline, error) {
 func (p *Pipeline) Close() error { return p.dir.close() }
 
 // Handler runs docsvc.process_document. It is idempotent.
-func (p *Pipeline) Handler() worker.Handler {
+func (p *Pipeline) Handler() worker.Handler { return p.handler(document.ProcessFunc) }
+
+// ObjectHandler runs docsvc.process_object. It is idempotent.
+func (p *Pipeline) ObjectHandler() worker.Handler { return p.handler(document.ObjectFunc) }
+
+func (p *Pipeline) handler(function string) worker.Handler {
 	return worker.Handler{
-		Func:       document.ProcessFunc,
+		Func:       function,
 		Idempotent: true,
 		Run:        p.process,
 		Fields: func(j *rq.Job) map[string]string {

@@ -24,6 +24,7 @@ type execution struct {
 	manifest *document.Manifest
 	progress *reporter
 	began    time.Time
+	attempt  int  // which one this is
 	wrote    bool // artifacts were begun: something may have to be removed
 }
 
@@ -44,7 +45,7 @@ func (p *Pipeline) process(ctx context.Context, t *worker.Task) (worker.Result, 
 		t.Log.Info().Msg("the document was processed before: answering the same again")
 		return worker.Result{Value: valueOf(doc)}, nil
 	}
-	e := &execution{p: p, task: t, doc: doc, began: p.c.Clock()}
+	e := &execution{p: p, task: t, doc: doc, began: p.c.Clock(), attempt: doc.Attempts + 1}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e.progress = newReporter(e, cancel)
@@ -64,6 +65,12 @@ func (p *Pipeline) process(ctx context.Context, t *worker.Task) (worker.Result, 
 
 // checkArguments is strict, so that a producer's mistake shows in the job.
 func checkArguments(j *rq.Job) error {
+	if j.Func == document.ObjectFunc {
+		if _, err := document.ObjectArguments(j); err != nil {
+			return permanent(CodeBadArguments, "%w", err)
+		}
+		return nil
+	}
 	_, ok := document.IDFromJob(j)
 	_, named := j.Kwargs["document_id"]
 	switch {
@@ -77,6 +84,7 @@ func checkArguments(j *rq.Job) error {
 // run does the work up to the result that is to be committed.
 func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	e.manifest = e.p.c.Documents.NewManifest(e.doc, e.task.Execution.ID)
+	e.manifest.StartedAt, e.manifest.Attempts = e.began, e.attempt
 	file, done, err := e.fetch(ctx)
 	if errors.Is(err, objstore.ErrNotFound) {
 		if res := e.stored(ctx); res != nil {
@@ -84,7 +92,7 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 		}
 	}
 	if err != nil {
-		return worker.Result{}, err
+		return worker.Result{}, e.unreadable(err)
 	}
 	defer done()
 	if holder := e.seen(ctx, e.manifest.SHA256, ""); holder != "" {

@@ -34,7 +34,7 @@ func newReporter(e *execution, cancel context.CancelCauseFunc) *reporter {
 // from uploaded to extracting, and starts the goroutine. end must be called
 // when it returned nil.
 func (r *reporter) begin(ctx context.Context) error {
-	first := document.Progress{Status: document.Extracting, Step: "starting", Attempt: true}
+	first := document.Progress{Status: document.Extracting, Step: "starting", Attempt: true, At: r.e.began}
 	if err := waitForRedis(ctx, func() error { return r.write(ctx, first) }); err != nil {
 		return err
 	}

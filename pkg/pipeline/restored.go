@@ -33,6 +33,9 @@ func (e *execution) stored(ctx context.Context) *worker.Result {
 			e.task.Log.Warn().Err(err).Str("key", o.Key).Msg("reading what an earlier run stored")
 			continue
 		}
+		if m.Status != "" && m.Status != document.Completed {
+			continue // a copy of the record from before
+		}
 		mine := m.Schema == e.manifest.Schema && m.DocumentID == id && m.ExecutionID == execution && m.UploadID == e.doc.UploadID
 		if mine && (found == nil || m.ProcessedAt.After(found.ProcessedAt)) {
 			found = m
