@@ -129,13 +129,13 @@ type Usage struct {
 	Measured
 }
 
-// Measured is what a listing of the bucket found. All is nil before the first.
+// Measured is what a listing of the bucket found.
 type Measured struct {
-	MeasuredAt *time.Time `json:"measured_at"`
-	Uploads    *Objects   `json:"uploads"`
-	Artifacts  *Objects   `json:"artifacts"` // texts, chunks and records
-	Originals  *Objects   `json:"originals"` // kept with storage.keep_original
-	Other      *Objects   `json:"other"`     // below temp/ and documents/, but with names that docsvc does not give
+	MeasuredAt *time.Time `json:"measured_at"` // nil before the first
+	Uploads    Objects    `json:"uploads"`
+	Artifacts  Objects    `json:"artifacts"` // texts, chunks and records
+	Originals  Objects    `json:"originals"` // kept with storage.keep_original
+	Other      Objects    `json:"other"`     // below temp/ and documents/, but with names that docsvc does not give
 }
 
 // Objects is a number of objects with their size.

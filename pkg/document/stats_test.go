@@ -83,12 +83,12 @@ func TestCountersAreTold(t *testing.T) {
 func TestUsageTellsWhatWasMeasured(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		at := f.clock.now()
-		m := Measured{MeasuredAt: &at, Uploads: &Objects{1, 2}, Artifacts: &Objects{3, 4}, Originals: &Objects{}, Other: &Objects{5, 6}}
+		m := Measured{MeasuredAt: &at, Uploads: Objects{1, 2}, Artifacts: Objects{3, 4}, Other: Objects{5, 6}}
 		if err := f.SaveMeasured(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 		u, err := f.Usage(t.Context())
-		if err != nil || !u.MeasuredAt.Equal(at) || *u.Uploads != *m.Uploads || *u.Artifacts != *m.Artifacts || *u.Originals != *m.Originals || *u.Other != *m.Other {
+		if err != nil || !u.MeasuredAt.Equal(at) || u.Uploads != m.Uploads || u.Artifacts != m.Artifacts || u.Originals != m.Originals || u.Other != m.Other {
 			t.Errorf("%+v, %v", u, err)
 		}
 		f.rdb.Set(t.Context(), f.k.usage(), "{", 0)

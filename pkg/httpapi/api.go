@@ -76,6 +76,7 @@ func build(c Config) (*api, error) {
 		Transformers:  []huma.Transformer{refusals},
 	})
 	a.documentRoutes()
+	a.catalogRoutes()
 	a.queueRoutes()
 	a.jobRoutes()
 	a.healthRoutes()

@@ -228,10 +228,15 @@ func (a *api) record(ctx context.Context, in *DocumentPath) (*recordOutput, erro
 	if err != nil {
 		return nil, err
 	}
+	return &recordOutput{Body: shown(d)}, nil
+}
+
+// shown is a record as it is answered.
+func shown(d *document.Document) *document.Document {
 	if d.QueuedAt.IsZero() {
 		d.JobID = "" // reserved, but no job yet
 	}
-	return &recordOutput{Body: d}, nil
+	return d
 }
 
 func (a *api) chunks(ctx context.Context, in *chunksInput) (*chunksOutput, error) {

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"maps"
+
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/docsvc/docsvc/pkg/document"
@@ -9,7 +11,7 @@ import (
 // fieldDocs describes the fields of types that other packages own, by schema
 // and field. A test finds every field that has no description.
 func fieldDocs() map[string]map[string]string {
-	return map[string]map[string]string{
+	docs := map[string]map[string]string{
 		"Status": statusDocs(), "Document": documentDocs(),
 		"Report": {
 			"status":    "healthy, degraded or unhealthy",
@@ -59,6 +61,8 @@ func fieldDocs() map[string]map[string]string {
 			"version":         "Its docsvc or RQ version",
 		},
 	}
+	maps.Copy(docs, catalogDocs())
+	return docs
 }
 
 func statusDocs() map[string]string {

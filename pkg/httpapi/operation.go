@@ -107,7 +107,7 @@ func (op operation) codes() []string {
 	if !op.Open {
 		codes = append(codes, "unauthorized", "host_not_allowed", "timed_out")
 	}
-	if op.Method == http.MethodPost {
+	if op.Method != http.MethodGet {
 		codes = append(codes, "body_too_large", "cross_origin", "invalid_json", "request_timeout", "unreadable_body", "unsupported_media_type")
 	}
 	slices.Sort(codes)

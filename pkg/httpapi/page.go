@@ -147,7 +147,7 @@ func operationsOf(o *huma.OpenAPI) []*huma.Operation {
 	var ops []*huma.Operation
 	for _, path := range slices.Sorted(maps.Keys(o.Paths)) {
 		item := o.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
 			if op != nil {
 				ops = append(ops, op)
 			}

@@ -19,13 +19,13 @@ import (
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	t.Parallel()
 	f := offline(t, nil)
-	for _, path := range []string{"/nothing", "/api/v1", "/api/v1/", "/api/v1/documents", "/api/v1/documents/stats/more", "/livez/x", "/metrics"} {
+	for _, path := range []string{"/nothing", "/api/v1", "/api/v1/", "/api/v1/document", "/api/v1/documents/stats/more", "/livez/x", "/metrics"} {
 		f.get(t, path).problem(t, 404, "not_found")
 	}
 	for _, c := range []struct{ method, path, allow string }{
 		{"POST", "/api/v1/queue/info", "GET, HEAD"},
 		{"GET", "/api/v1/queue/cleanup", "POST"},
-		{"DELETE", "/api/v1/documents/0d6b5c1e-58a5-4f0e-9d4c-6f0a8a1c2b3d", "GET, HEAD"},
+		{"DELETE", "/api/v1/documents/0d6b5c1e-58a5-4f0e-9d4c-6f0a8a1c2b3d/status", "GET, HEAD"},
 		{"PUT", testJob + "/retry", "POST"},
 		{"OPTIONS", "/api/v1/queue/cleanup", "POST"},
 		{"TRACE", "/livez", "GET, HEAD"},
