@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write configs/docsvc.yaml anew")
+var update = flag.Bool("update", false, "write configs/docsvc.yaml and docs/configuration.md anew")
 
 func env(pairs ...string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
@@ -234,6 +234,29 @@ func TestShippedFile(t *testing.T) {
 		}
 		if !strings.HasPrefix(v.Origin, "file ") {
 			t.Errorf("%s is not in the file", v.Key)
+		}
+	}
+}
+
+// docs/configuration.md is what the code says, and names every key.
+func TestReferenceIsUpToDate(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/configuration.md"
+	if *update {
+		if err := os.WriteFile(path, []byte(Reference()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != Reference() {
+		t.Error("docs/configuration.md is not what the code says: go test ./pkg/config -run Reference -update")
+	}
+	for _, k := range Keys() {
+		if !strings.Contains(string(have), "`"+k.Name+"`") || !strings.Contains(string(have), "`"+EnvName(k.Name)+"`") || !strings.Contains(string(have), k.Help) {
+			t.Errorf("docs/configuration.md does not tell of %s", k.Name)
 		}
 	}
 }
