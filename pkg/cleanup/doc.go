@@ -8,6 +8,7 @@
 //	                 record names, older than a limit, go. A complete document
 //	                 without a record is reported: it can be rebuilt. Completed
 //	                 records without their objects are reported.
+//	                 It also measures what is left, for GET /documents/usage.
 //	daily            the three, in this order.
 //
 // # What makes it safe

@@ -23,6 +23,7 @@ func (r *sweep) artifacts(ctx context.Context) error {
 			return err
 		}
 		r.Seen++
+		r.found.count(o, 1)
 		r.tick()
 		docID, executionID, name, ok := document.ParseArtifactKey(o.Key)
 		if !ok {

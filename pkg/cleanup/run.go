@@ -78,6 +78,9 @@ func (c *Cleaner) part(ctx context.Context, t Task, log zerolog.Logger) (Report,
 	if flushed := r.flush(ctx); err == nil {
 		err = flushed
 	}
+	if err == nil {
+		r.measured(ctx)
+	}
 	r.Seconds = c.since(began)
 	r.progress("cleaned", err)
 	return r.Report, err
@@ -92,6 +95,7 @@ type sweep struct {
 	log    zerolog.Logger
 	logged time.Time
 	batch  []doomed
+	found  usage
 }
 
 // doomed is an object that is to be deleted.
@@ -149,6 +153,7 @@ func (r *sweep) flush(ctx context.Context) error {
 		}
 		r.Deleted++
 		r.Bytes += d.Size
+		r.found.count(d.Object, -1)
 		if err := r.tell(ctx, d); err != nil {
 			return err
 		}

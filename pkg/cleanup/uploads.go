@@ -19,6 +19,7 @@ func (r *sweep) uploads(ctx context.Context, judge func(ctx context.Context, doc
 			return err
 		}
 		r.Seen++
+		r.found.count(o, 1)
 		r.tick()
 		if !o.LastModified.Before(r.before) {
 			r.Kept++
