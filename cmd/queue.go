@@ -20,7 +20,8 @@ var errNoQueue = errors.New("no such queue")
 func (a *app) queueCommand() *cobra.Command {
 	return group("queue", "Look at the queue and act on its jobs",
 		a.queueInfoCommand(), a.queueHealthCommand(), a.queueJobCommand(), a.queueListCommand(),
-		a.queueRetryCommand(), a.queueCancelCommand(), a.queueStopCommand())
+		a.queueRetryCommand(), a.queueCancelCommand(), a.queueStopCommand(), a.queueDeleteCommand(),
+		a.queueEmptyCommand(), a.queueSuspendCommand(), a.queueResumeCommand(), a.queueWorkersCommand())
 }
 
 // queueCounts is a queue as the guide's API shows it.
@@ -62,7 +63,13 @@ func (a *app) queueInfoCommand() *cobra.Command {
 				counts = append(counts, queueCounts{q.Name, q.Length, q.Failed, q.Started, q.Finished, q.Deferred,
 					q.Scheduled, q.Canceled, q.Workers, int(q.OldestAge.Seconds())})
 			}
-			return out.print(a.stdout, counts, func(w io.Writer) error { return printQueues(w, info, workers) })
+			state, err := s.suspension(ctx)
+			if err != nil {
+				return err
+			}
+			return out.print(a.stdout, counts, func(w io.Writer) error {
+				return errors.Join(printQueues(w, info, workers), state.write(w))
+			})
 		}),
 	}
 	c.ValidArgsFunction = a.completeQueues

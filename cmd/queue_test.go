@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -177,4 +179,125 @@ func TestQueueStop(t *testing.T) {
 	done = obey(s.claim(), rq.OutcomeFinish)
 	s.fails(exitFailed, []string{"job j2 is now finished, not stopped"}, "stop", "j2")
 	<-done
+}
+
+func TestQueueSuspendAndResume(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, redistest.Start(t, redistest.Miniredis))
+	s.ok("workers were not suspended\n", "resume")
+	s.ok("workers are suspended and start no jobs; end it with: docsvc queue resume\n", "suspend")
+	var state suspension
+	s.json(&state, "suspend", "--duration", "10m")
+	if left := time.Until(*state.Until); !state.Suspended || left < 9*time.Minute || left > 10*time.Minute {
+		t.Errorf("suspended for %s: %+v", left, state)
+	}
+	for _, d := range []string{"0", "-5", "soon", "10ms"} {
+		s.fails(exitUsage, []string{"--duration " + d + " is not at least a second"}, "suspend", "--duration", d)
+	}
+	for _, command := range []string{"info", "workers"} {
+		if out, _, status := s.run(command); status != exitDone || !strings.Contains(out, "workers are suspended until ") {
+			t.Errorf("queue %s: %s", command, out)
+		}
+	}
+	s.ok("workers start jobs again\n", "resume")
+	if n := s.rdb.Exists(t.Context(), "rq:suspended").Val(); n != 0 {
+		t.Error("still suspended")
+	}
+}
+
+func TestQueueWorkers(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, redistest.Start(t, redistest.Miniredis))
+	s.ok("no workers; start one with: docsvc worker --all\n", "workers")
+	s.enqueue("j1")
+	err := s.queue.RegisterWorkers(t.Context(), []rq.WorkerBirth{
+		{Name: "w.1", Queues: []string{"q", "document_processing"}, Host: "here", PID: 7, Version: "1"},
+		{Name: "w.2", Queues: []string{"cleanup_tasks"}, Host: "here", PID: 7, Version: "1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.claim()
+	var workers []workerView
+	s.json(&workers, "workers", "q")
+	if len(workers) != 1 || workers[0].Name != "w.1" || workers[0].State != "busy" || text(workers[0].CurrentJob) != "j1" || !workers[0].Alive || !workers[0].Docsvc {
+		t.Errorf("got %+v", workers)
+	}
+	out, _, _ := s.run("workers")
+	for _, want := range []string{"w.1", "busy", "q,document_processing", "j1", "w.2", "started"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	s.fails(exitNotFound, []string{`no such queue: "p"`}, "workers", "p")
+}
+
+// A deliberate removal must not be undone by the sweep that revives documents
+// whose job vanished, so the document is canceled with its job.
+func TestQueueEmptyAndDelete(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, redistest.Start(t, redistest.Miniredis))
+	const id = "0198b5a4-7f00-7000-8000-000000000001"
+	document := func(job string) {
+		t.Helper()
+		if err := s.rdb.HSet(t.Context(), "docsvc:doc:"+id, "job_id", job, "status", "uploaded").Err(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.queue.Enqueue(t.Context(), rq.Spec{ID: job, Queue: "q", Func: "docsvc.process_document", Args: []any{id}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status := func() string { return s.rdb.HGet(t.Context(), "docsvc:doc:"+id, "status").Val() }
+
+	document("d1")
+	s.enqueue("j1", "j2")
+	s.fails(exitUsage, []string{"this would delete 3 waiting jobs of q", "say so with --yes"}, "empty", "q")
+	s.fails(exitNotFound, []string{`no such queue: "p"`}, "empty", "p", "--yes")
+	s.ok("3 jobs removed from q\n", "empty", "q", "--yes")
+	if got := status(); got != "canceled" {
+		t.Errorf("the document is %s", got)
+	}
+	s.ok("0 jobs removed from q\n", "empty", "q")
+	s.enqueue("j1")
+	if err := s.rdb.RPush(t.Context(), "rq:queue:q", "gone").Err(); err != nil {
+		t.Fatal(err)
+	}
+	var emptied []queueEmptied
+	s.json(&emptied, "empty", "q", "-y")
+	if len(emptied) != 1 || emptied[0] != (queueEmptied{"q", 1, 1}) {
+		t.Errorf("%+v", emptied)
+	}
+
+	document("d2")
+	s.enqueue("j2")
+	s.finish(s.claim(), rq.OutcomeFinish)
+	s.fails(exitNotFound, []string{"job none: no such job"}, "delete", "none")
+	document("d3")
+	s.ok("d3 deleted, it was queued\n", "delete", "d3")
+	if got := status(); got != "canceled" {
+		t.Errorf("the document is %s", got)
+	}
+	if err := s.rdb.HSet(t.Context(), "docsvc:doc:"+id, "job_id", "d2", "status", "completed").Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.ok("d2 deleted, it was finished\n", "delete", "d2")
+	if got := status(); got != "completed" {
+		t.Errorf("the document is %s", got)
+	}
+	var changes []jobChange
+	s.json(&changes, "delete", "j2", "--delete-dependents")
+	if len(changes) != 1 || changes[0].Queue != "q" || changes[0].Error != "" {
+		t.Errorf("%+v", changes)
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]error{"y\n": nil, "YES": nil, "n\n": errDeclined, "": errDeclined, "\n": errDeclined, "yup\n": errDeclined} {
+		var asked bytes.Buffer
+		a := &app{stderr: &asked}
+		if err := a.confirm(strings.NewReader(answer), "Delete it?"); !errors.Is(err, want) || asked.String() != "Delete it? [y/N] " {
+			t.Errorf("%q: %v, asked %q", answer, err, asked.String())
+		}
+	}
 }

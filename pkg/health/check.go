@@ -163,7 +163,21 @@ func (c *Checker) queues(ctx context.Context, r *Report) []finding {
 				"A job of queue %s has been waiting for %s: its %d workers don't keep up, or are stuck.", i.Name, i.OldestAge.Round(time.Second), i.Workers)})
 		}
 	}
+	found = append(found, c.suspended(ctx)...)
 	return append(found, c.workers(ctx, r)...)
+}
+
+// suspended says when RQ's flag keeps all workers from starting jobs.
+func (c *Checker) suspended(ctx context.Context) []finding {
+	on, left, err := c.c.Queue.Suspension(ctx)
+	if err != nil || !on {
+		return nil // what can't be read is said elsewhere
+	}
+	still := ""
+	if left > 0 {
+		still = fmt.Sprintf(" for another %s", left.Round(time.Second))
+	}
+	return []finding{{Degraded, "Workers are suspended" + still + " and start no jobs: end it with `docsvc queue resume`."}}
 }
 
 func (c *Checker) workers(ctx context.Context, r *Report) []finding {

@@ -131,6 +131,21 @@ func TestNoWorker(t *testing.T) {
 	})
 }
 
+func TestSuspended(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		for d, want := range map[time.Duration]string{0: "Workers are suspended and start no jobs", time.Hour: "Workers are suspended for another 1h0m0s"} {
+			if err := f.queue.Suspend(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			f.want(Degraded, want)
+		}
+		if _, err := f.queue.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.want(Healthy)
+	})
+}
+
 func TestOldJob(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.worker("document_processing", "cleanup_tasks")

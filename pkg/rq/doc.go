@@ -26,6 +26,10 @@ and every difference from RQ.
 	anything not final|       no retries  |         |                |
 	                  +-------------------+---- [started] -----------+
 
+Delete removes a job in any state, Empty all that wait in a queue; to the
+caller's Effects what had not ended is then canceled. Stop asks the worker of a
+started job for OutcomeStop. Suspend keeps Claim from giving jobs.
+
 Every arrow is one Lua script: it happens whole or not at all, in one round
 trip, together with the Effects that the caller brings (records, indexes) and
 one entry in the events stream. deferred jobs come from Python producers only.

@@ -17,6 +17,8 @@ const (
 	ReasonDrained   = "drained"    // the worker shut down: back to the head
 	ReasonStopped   = "stopped"
 	ReasonCanceled  = "canceled"
+	ReasonDeleted   = "deleted" // its hash is gone
+	ReasonEmptied   = "emptied" // deleted with all that waited in its queue
 	ReasonRequeued  = "requeued"
 	ReasonRecovered = "recovered" // its worker died; back to the head
 	ReasonAbandoned = "abandoned" // its worker died; RQ's rule: retry or fail

@@ -41,10 +41,11 @@ func (c cell) String() string {
 }
 
 var (
-	hex32      = regexp.MustCompile(`[0-9a-f]{32}`)
+	randomID   = regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	isoField   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
+	isoInside  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`)
 	pythonTime = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00`) // str() of a datetime
-	seconds    = regexp.MustCompile(`^1\d{9}(\.\d{1,6})?$`)
+	seconds    = regexp.MustCompile(`^1\d{9}(\.\d{1,7})?$`)
 )
 
 // dumper reads a Redis into a keyspace.
@@ -70,7 +71,7 @@ func dumpKeyspace(t *testing.T, rdb *redis.Client, start time.Time) keyspace {
 		if ra != rb {
 			return map[bool]int{true: -1, false: 1}[ra]
 		}
-		return strings.Compare(hex32.ReplaceAllString(a, "X"), hex32.ReplaceAllString(b, "X"))
+		return strings.Compare(randomID.ReplaceAllString(a, "X"), randomID.ReplaceAllString(b, "X"))
 	})
 	for _, k := range keys {
 		d.key(ctx, k)
@@ -88,7 +89,7 @@ func (d *dumper) must(err error) {
 
 // name replaces ids that are random in every run.
 func (d *dumper) name(s string) string {
-	return hex32.ReplaceAllStringFunc(s, func(id string) string {
+	return randomID.ReplaceAllStringFunc(s, func(id string) string {
 		if _, ok := d.names[id]; !ok {
 			d.names[id] = fmt.Sprintf("X%d", len(d.names)+1)
 		}
@@ -178,6 +179,8 @@ func plainField(field, v string) string {
 	switch field {
 	case "data", "exc_info":
 		return inflated(v)
+	case "cron_jobs":
+		return isoInside.ReplaceAllString(v, "<time>")
 	case "return_value":
 		b, err := base64.StdEncoding.DecodeString(v)
 		if err != nil {

@@ -257,6 +257,77 @@ var scenarios = []scenario{
 		r.requeueFailed()
 		r.dump("requeued")
 	}},
+	{"suspended and resumed", either, func(r *interop) {
+		r.suspend(100)
+		r.dump("suspended for a while")
+		r.suspend(0)
+		r.dump("suspended for ever")
+		r.resume()
+		r.dump("resumed")
+		r.resume()
+		r.dump("resumed twice")
+	}},
+	{"emptied", either, func(r *interop) {
+		r.empty(0)
+		r.dump("nothing to empty")
+		for i := range 3 {
+			r.enqueue(enqueueing{ID: fmt.Sprintf("j%d", i), Func: "tasks.gate", TTL: of(900)})
+		}
+		r.begin(false)
+		r.end(nil, "broken")
+		r.requeue("j0", false)
+		r.enqueue(enqueueing{ID: "later", Func: "tasks.gate", In: 3600})
+		r.begin(false)
+		r.end(1, "")
+		// Jobs whose hash is gone, and one that stands there twice.
+		for _, id := range []string{"gone", "j2"} {
+			r.must(r.rdb.RPush(r.t.Context(), "rq:queue:"+interopQueue, id).Err())
+		}
+		r.dump("full")
+		r.empty(4)
+		r.dump("empty")
+	}},
+	{"emptied with dependents", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
+		r.dump("full")
+		r.producer = r.worker
+		r.empty(1)
+		r.dump("empty")
+	}},
+	{"deleted", either, func(r *interop) {
+		for _, how := range []string{"finished", "failed", "queued", "scheduled", "canceled"} {
+			e := enqueueing{ID: how, Func: "tasks.gate"}
+			if how == "scheduled" {
+				e.In = 3600
+			}
+			r.enqueue(e)
+			switch how {
+			case "finished", "failed":
+				r.begin(false)
+				r.end(nil, map[bool]string{true: "broken"}[how == "failed"])
+			case "canceled":
+				r.cancel("canceled")
+			}
+		}
+		r.dump("all there")
+		for _, id := range []string{"queued", "scheduled", "canceled", "failed", "finished"} {
+			r.delete(id, false)
+			r.dump("deleted the " + id + " one")
+		}
+	}},
+	{"deleted with dependents", pythonProduces, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
+		for _, id := range []string{"child", "other"} {
+			r.enqueue(enqueueing{ID: id, Func: "tasks.gate", DependsOn: []string{"parent"}})
+		}
+		r.enqueue(enqueueing{ID: "grandchild", Func: "tasks.gate", DependsOn: []string{"child"}})
+		r.producer = r.worker
+		r.delete("other", false)
+		r.dump("one child deleted")
+		r.delete("parent", true)
+		r.dump("parent and child deleted")
+	}},
 	{"unique", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Unique: true, TTL: of(700)})
 		r.dump("queued")

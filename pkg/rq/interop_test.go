@@ -6,10 +6,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,24 +20,6 @@ import (
 
 // The interop tests run the same steps with Python's RQ 2.12 and with this
 // package in either role and compare the whole keyspace after each step.
-
-// intended are the differences that are wanted. Each must occur in some
-// scenario, or the table is out of date.
-var intended = []struct {
-	line   *regexp.Regexp // "step: path: what differs"
-	reason string
-}{
-	{regexp.MustCompile(`: rq:worker:worker-1/(hostname|pid|ip_address|version|python_version|total_working_time): want "\S.*", got "\S`),
-		"they describe the process"},
-	{regexp.MustCompile(`^requeued after its retries: rq:job:j1/retries_left: want "0", got "4"`),
-		"docsvc gives a requeued job its retries again"},
-	{regexp.MustCompile(`: rq:results:\S+/\d/exc_string: want "ValueError: .*", got "\S`),
-		"a Python traceback; docsvc writes the handler's sentence"},
-	{regexp.MustCompile(`^stopped( and requeued)?: rq:(job:j1/(worker_name|last_heartbeat|ended_at)|results:j1/0/worker_name): want "", got `),
-		"RQ writes a stale copy over a stopped job"},
-	{regexp.MustCompile(`^stopped( and requeued)?: rq:results:j1/0/execution_ended_at: got .*, is not there in RQ`),
-		"RQ does not say when a stopped execution ended"},
-}
 
 type side string
 
@@ -55,10 +36,23 @@ type interop struct {
 	peer             *peer
 	lane             *lane
 	producer, worker side
+	turns            turns
+	begins           int // executions begun so far
 	start            time.Time
 	dumps            []keyspace
 	labels           []string
 	claimed          rq.Claimed
+}
+
+// turns says which roles the sides take in turn, so that what one of them
+// began the other goes on with.
+type turns struct{ producer, worker bool }
+
+func (s side) other() side {
+	if s == python {
+		return docsvc
+	}
+	return python
 }
 
 const interopQueue = "default"
@@ -164,6 +158,9 @@ func ttl(n *int) *time.Duration {
 
 func (r *interop) enqueue(e enqueueing) {
 	r.t.Helper()
+	if r.turns.producer {
+		r.producer = r.producer.other()
+	}
 	if r.producer == python {
 		r.peer.ask(e.request(), nil)
 		return
@@ -175,6 +172,10 @@ func (r *interop) enqueue(e enqueueing) {
 // begin has a new worker start the next job and returns while the job runs.
 func (r *interop) begin(json bool) {
 	r.t.Helper()
+	r.begins++
+	if r.turns.worker {
+		r.worker = r.worker.other()
+	}
 	if r.worker == python {
 		q := request{"op": "work", "queues": []string{interopQueue}, "name": "worker-1", "max_jobs": 1}
 		if json {
@@ -285,10 +286,67 @@ func (r *interop) requeue(id string, atFront bool) {
 func (r *interop) requeueFailed() {
 	r.t.Helper()
 	if r.producer == python {
-		r.peer.ask(request{"op": "cli", "args": []string{"requeue", "--queue", interopQueue, "--all"}}, nil)
+		r.rqCLI("requeue", "--queue", interopQueue, "--all")
 		return
 	}
 	_, err := r.client.RequeueFailed(r.t.Context(), interopQueue, rq.RequeueOptions{}, nil)
+	r.must(err)
+}
+
+// rqCLI runs a command of rq's command line.
+func (r *interop) rqCLI(args ...string) (printed string) {
+	r.t.Helper()
+	r.peer.ask(request{"op": "cli", "args": args}, &printed)
+	return printed
+}
+
+func (r *interop) delete(id string, dependents bool) {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(request{"op": "delete", "id": id, "dependents": dependents}, nil)
+		return
+	}
+	_, err := r.client.Delete(r.t.Context(), id, dependents)
+	r.must(err)
+}
+
+// empty empties the queue and expects that many entries.
+func (r *interop) empty(n int) {
+	r.t.Helper()
+	if r.producer == python {
+		if got, want := r.rqCLI("empty", interopQueue), fmt.Sprintf("%d jobs removed from %s queue\n", n, interopQueue); got != want {
+			r.t.Errorf("rq empty says %q, want %q", got, want)
+		}
+		return
+	}
+	e, err := r.client.Empty(r.t.Context(), interopQueue)
+	r.must(err)
+	if e.Removed+e.Dropped != n {
+		r.t.Errorf("emptied %+v, want %d", e, n)
+	}
+}
+
+// suspend suspends all workers, for ever with 0 seconds.
+func (r *interop) suspend(seconds int) {
+	r.t.Helper()
+	if r.producer == python {
+		args := []string{"suspend"}
+		if seconds > 0 {
+			args = append(args, "--duration", strconv.Itoa(seconds))
+		}
+		r.rqCLI(args...)
+		return
+	}
+	r.must(r.client.Suspend(r.t.Context(), time.Duration(seconds)*time.Second))
+}
+
+func (r *interop) resume() {
+	r.t.Helper()
+	if r.producer == python {
+		r.rqCLI("resume")
+		return
+	}
+	_, err := r.client.Resume(r.t.Context())
 	r.must(err)
 }
 
@@ -345,10 +403,10 @@ func TestInterop(t *testing.T) {
 			f(sub, l)
 		}
 	}
-	met := differences{occurred: map[int]bool{}}
+	met := newDifferences()
 	t.Run("all", func(t *testing.T) {
-		for _, s := range scenarios {
-			t.Run(s.name, onLane(func(t *testing.T, l *lane) { compareSides(t, l, s, &met) }))
+		for _, s := range allScenarios() {
+			t.Run(s.name, onLane(func(t *testing.T, l *lane) { compareSides(t, l, s, met) }))
 		}
 		for _, e := range exchanges {
 			t.Run(e.name, onLane(func(t *testing.T, l *lane) { e.run(t, l.fresh(t, docsvc, docsvc)) }))
@@ -356,65 +414,33 @@ func TestInterop(t *testing.T) {
 	})
 	// With -run only some of the scenarios may have been asked for.
 	if whole := flag.Lookup("test.run").Value.String(); !t.Failed() && !strings.Contains(whole, "/") {
-		for _, line := range met.missing() {
+		for _, line := range met.unused() {
 			t.Errorf("%s: this difference does not occur any more; take it out of the table", line)
 		}
 	}
+	met.summarize(t)
 }
 
 // compareSides runs a scenario in every mix of roles and compares with Python
-// alone.
+// alone. Where there are several executions the sides also take turns.
 func compareSides(t *testing.T, l *lane, s scenario, met *differences) {
-	var want *interop
-	for _, roles := range [][2]side{{python, python}, {python, docsvc}, {docsvc, python}, {docsvc, docsvc}} {
+	want := l.fresh(t, python, python)
+	s.steps(want)
+	run := func(producer, worker side, u turns) {
+		r := l.fresh(t, producer, worker)
+		r.turns = u
+		s.steps(r)
+		met.compare(t, s.name, want, r)
+	}
+	for _, roles := range [][2]side{{python, docsvc}, {docsvc, python}, {docsvc, docsvc}} {
 		if s.roles == pythonProduces && roles[0] != python || s.roles == pythonWorks && roles[1] != python {
 			continue
 		}
-		r := l.fresh(t, roles[0], roles[1])
-		s.steps(r)
-		if want == nil {
-			want = r
-			continue
-		}
-		for i := range want.dumps {
-			for _, line := range met.unintended(r.labels[i], diff(want.dumps[i], r.dumps[i])) {
-				t.Errorf("%s -> %s, %s", r.producer, r.worker, line)
-			}
-		}
+		run(roles[0], roles[1], turns{})
 	}
-}
-
-// differences collects which rows of the intended table occurred.
-type differences struct {
-	mu       sync.Mutex
-	occurred map[int]bool // by index of intended
-}
-
-// unintended drops the lines that the table allows after a step.
-func (d *differences) unintended(step string, lines []string) []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var out []string
-next:
-	for _, line := range lines {
-		line = step + ": " + line
-		for i, row := range intended {
-			if row.line.MatchString(line) {
-				d.occurred[i] = true
-				continue next
-			}
-		}
-		out = append(out, line)
+	if want.begins > 1 && s.roles != pythonWorks {
+		u := turns{producer: s.roles == either, worker: true}
+		run(python, docsvc, u) // Python begins: each turn changes the side first
+		run(python, python, u)
 	}
-	return out
-}
-
-func (d *differences) missing() []string {
-	var out []string
-	for i, row := range intended {
-		if !d.occurred[i] {
-			out = append(out, fmt.Sprintf("%s (%s)", row.line, row.reason))
-		}
-	}
-	return out
 }

@@ -19,7 +19,9 @@ var luaFiles embed.FS
 var (
 	scriptCancel     = compile("job", "cancel")
 	scriptClaim      = compile("job", "claim")
+	scriptDelete     = compile("job", "delete")
 	scriptDue        = compile("job", "due")
+	scriptEmpty      = compile("job", "empty")
 	scriptEnqueue    = compile("job", "enqueue")
 	scriptExpired    = compile("job", "pulse", "expired")
 	scriptFinish     = compile("job", "finish")

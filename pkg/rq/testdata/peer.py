@@ -12,13 +12,19 @@ from datetime import datetime, timedelta, timezone
 
 import redis
 from click.testing import CliRunner
-from rq import Queue, Repeat, Retry, SimpleWorker, Worker
+from rq import Queue, Retry, SimpleWorker, Worker
 from rq.cli import main as rq_cli
 from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
 from rq.job import Dependency, Job
 from rq.registry import StartedJobRegistry
 from rq.scheduler import RQScheduler
 from rq.suspension import resume, suspend
+
+try:
+    from rq import Repeat
+    from rq.cron import CronScheduler
+except ImportError:  # RQ before 2.3, and before 2.4
+    Repeat = CronScheduler = None
 
 URL = sys.argv[1]
 connection = redis.Redis.from_url(URL)
@@ -46,7 +52,15 @@ def enqueue(r):
     if 'timeout' in r:
         options['job_timeout'] = r['timeout']
     if 'retry' in r:
-        options['retry'] = Retry(max=r['retry']['max'], interval=r['retry']['intervals'] or 0, enqueue_at_front=r['retry']['at_front'])
+        front = {'enqueue_at_front': True} if r['retry']['at_front'] else {}
+        options['retry'] = Retry(max=r['retry']['max'], interval=r['retry']['intervals'] or 0, **front)
+    for when in ('success', 'failure', 'stopped'):
+        if when in r.get('callbacks', ()):
+            options['on_' + when] = 'tasks.called'
+    if 'webhook' in r:
+        from rq.webhook import Webhook
+
+        options['webhooks'] = [Webhook(r['webhook'], 'finished'), Webhook(r['webhook'], 'failed')]
     if 'in' in r:
         call = lambda *a, **k: queue(r).enqueue_at(datetime.now(timezone.utc) + timedelta(seconds=r['in']), *a, **k)
     else:
@@ -55,8 +69,34 @@ def enqueue(r):
 
 
 def enqueue_many(r):
-    q = queue(r)
-    return [j.id for j in q.enqueue_many([Queue.prepare_data(r['func'], args=(n,), job_id=i) for n, i in enumerate(r['ids'])])]
+    """All at once; with "group" as a group, with "child" also one that waits for the others."""
+    jobs = [Queue.prepare_data(r['func'], args=(n,), job_id=i) for n, i in enumerate(r['ids'])]
+    if 'child' in r:
+        jobs.append(Queue.prepare_data(r['func'], job_id=r['child'], depends_on=r['ids']))
+    if 'group' in r:
+        from rq.group import Group
+
+        return [j.id for j in Group(connection, r['group']).enqueue_many(queue(r), jobs)]
+    return [j.id for j in queue(r).enqueue_many(jobs)]
+
+
+def enqueue_piped(r):
+    with connection.pipeline() as p:
+        for i in r['ids']:
+            queue(r).enqueue(r['func'], job_id=i, pipeline=p)
+        p.execute()
+
+
+def cron(r):
+    """One round of a cron scheduler."""
+    import tasks
+
+    c = CronScheduler(connection=connection, name='cron-1')
+    c.register(tasks.play, r['queue'], args=('ok',), interval=3600, job_timeout=33, meta={'k': 'v'})
+    c.register_birth()
+    ids = [j.latest_enqueue_time is not None for j in c.enqueue_jobs()]
+    c.register_death()
+    return ids
 
 
 class Prompt:
@@ -84,7 +124,8 @@ def work(r):
 
 def move_due(r):
     scheduler = RQScheduler(r['queues'], connection=connection, logging_level='CRITICAL')
-    scheduler.register_birth()
+    if hasattr(scheduler, 'register_birth'):  # since RQ 2.10
+        scheduler.register_birth()
     locked = scheduler.acquire_locks()
     scheduler.enqueue_scheduled_jobs()
     if not r.get('keep'):
@@ -165,11 +206,13 @@ def clean(r):
 OPS = {
     'enqueue': enqueue,
     'enqueue_many': enqueue_many,
+    'enqueue_piped': enqueue_piped,
+    'cron': cron,
     'work': work,
     'move_due': move_due,
     'job': job,
     'cancel': lambda r: fetch(r).cancel(),
-    'delete': lambda r: fetch(r).delete(),
+    'delete': lambda r: fetch(r).delete(delete_dependents=r.get('dependents', False)),
     'requeue': requeue,
     'info': info,
     'workers': workers,
