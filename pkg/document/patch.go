@@ -3,7 +3,6 @@ package document
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -56,11 +55,8 @@ func (s *Service) Patch(ctx context.Context, id string, p Patch) (*Document, err
 		return nil, err
 	}
 	for range raceLimit {
-		d, err := s.Get(ctx, id)
+		d, err := s.changeable(ctx, id)
 		if err != nil {
-			return nil, err
-		}
-		if err := inRedis(d); err != nil {
 			return nil, err
 		}
 		err = s.patch(ctx, d, p)
@@ -115,14 +111,4 @@ func (s *Service) patch(ctx context.Context, d *Document, p Patch) error {
 	changed.UpdatedAt = e.at.UTC().Truncate(time.Microsecond)
 	*d = changed
 	return nil
-}
-
-// inRedis refuses a document whose record was moved out of Redis.
-func inRedis(d *Document) error {
-	if d.ArchivedAt.IsZero() {
-		return nil
-	}
-	return &Error{Kind: Conflict, Code: CodeArchived, State: d.Status, Detail: fmt.Sprintf(
-		"Document %s was archived at %s and can only be read. \"docsvc documents rebuild --id %s\" on a machine with docsvc's settings brings it back.",
-		d.ID, d.ArchivedAt.Format(time.RFC3339), d.ID)}
 }
