@@ -155,6 +155,7 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 		MaxFileSize:     int64(cfg.Uploads.MaxSize),
 		Queue:           s.queue,
 		QueueName:       config.DocumentQueue,
+		Retention:       cfg.Documents.Retention,
 		Store:           store,
 		Types:           extract.SupportedTypes(),
 		UploadTTL:       cfg.Uploads.URLTTL,

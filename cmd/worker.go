@@ -196,7 +196,7 @@ func (s *services) newWorker(name string, queues []string, concurrency int, burs
 		Burst: burst, Concurrency: concurrency,
 		Handlers:    []worker.Handler{pipe.Handler(), pipe.ObjectHandler(), s.cleaner.Handler()},
 		KnownQueues: s.config.QueueNames(),
-		Log:         s.log, Loops: []worker.Loop{s.sweepLoop()},
+		Log:         s.log, Loops: []worker.Loop{s.sweepLoop(), s.keepLoop()},
 		Name: name, Queue: s.queue, Queues: queues,
 		Unknown: worker.UnknownPolicy(s.config.Worker.Unknown),
 		Usage:   usage(pool),
@@ -221,6 +221,15 @@ func (s *services) cacheDir() string {
 		return filepath.Join(dir, "docsvc")
 	}
 	return filepath.Join(s.workDir(), "cache")
+}
+
+// keepLoop saves records to the bucket, removes what was deleted and moves old
+// records out of Redis.
+func (s *services) keepLoop() worker.Loop {
+	return worker.Loop{Name: "document keeping", Every: 10 * time.Second, Run: func(ctx context.Context) error {
+		_, err := s.documents.Keep(ctx)
+		return err
+	}}
 }
 
 // sweepLoop mends documents whose job ended without them.

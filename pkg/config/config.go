@@ -37,6 +37,9 @@ type Config struct {
 		MaxSize   Size          `mapstructure:"max_size"`
 		FailedTTL time.Duration `mapstructure:"failed_ttl"`
 	} `mapstructure:"uploads"`
+	Documents struct {
+		Retention time.Duration `mapstructure:"retention"`
+	} `mapstructure:"documents"`
 	Worker struct {
 		Concurrency int    `mapstructure:"concurrency"`
 		WorkDir     string `mapstructure:"work_dir"`

@@ -42,6 +42,8 @@ func Keys() []Key {
 		{Name: "uploads.max_size", Default: "5GiB", Help: "Largest file_size that is accepted, at most 5GiB."},
 		{Name: "uploads.failed_ttl", Default: "168h", Help: "How long the upload of a failed document is kept, so that it can be retried."},
 
+		{Name: "documents.retention", Default: "0", Help: "After how long the record of a finished document moves from Redis into the bucket, where it can only be read; at least 24h. 0: never."},
+
 		{Name: "worker.concurrency", Default: "1", Help: "Jobs a worker process runs at a time; each shows as one RQ worker."},
 		{Name: "worker.work_dir", Help: "Directory for files in work; empty: docsvc-<uid> below the system's temporary directory."},
 		{Name: "worker.unknown", Default: "stop", Help: "A job whose function docsvc doesn't know, on a queue not listed here: stop claiming and say why, or fail it. On a listed queue it is failed, payload untouched."},

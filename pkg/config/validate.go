@@ -84,6 +84,7 @@ func (c *Config) validate() error {
 		{"uploads.url_ttl", between(c.Uploads.URLTTL, time.Second, 7*24*time.Hour)},
 		{"uploads.max_size", sizeBetween(c.Uploads.MaxSize, 1, 5<<30)},
 		{"uploads.failed_ttl", atLeast(c.Uploads.FailedTTL, time.Second)},
+		{"documents.retention", badRetention(c.Documents.Retention)},
 		{"worker.concurrency", intBetween(c.Worker.Concurrency, 1, 256)},
 		{"worker.unknown", oneOf(c.Worker.Unknown, "fail", "stop")},
 		{"extract.timeout", atLeast(c.Extract.Timeout, time.Second)},
@@ -168,6 +169,13 @@ func oneOf(s string, allowed ...string) string {
 func atLeast(d, least time.Duration) string {
 	if d < least {
 		return fmt.Sprintf("must be at least %s, not %s", least, d)
+	}
+	return ""
+}
+
+func badRetention(d time.Duration) string {
+	if d != 0 && d < 24*time.Hour {
+		return fmt.Sprintf("must be 0 (never) or at least 24h, not %s", d)
 	}
 	return ""
 }

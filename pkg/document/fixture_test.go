@@ -297,7 +297,7 @@ func (f *fixture) keyspace() map[string]string {
 		f.t.Fatal(err)
 	}
 	for _, key := range names {
-		for _, own := range []string{"doc:", "docs", "upload", "password:", "sha256:", "text:", "timings"} {
+		for _, own := range []string{"doc:", "docs", "upload", "password:", "sha256:", "text:", "file:", "object:", "timings"} {
 			if strings.HasPrefix(key, f.c.Namespace+own) {
 				all[key] = f.content(key)
 			}

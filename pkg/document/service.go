@@ -42,6 +42,9 @@ type Config struct {
 	Queue       *rq.Client
 	// QueueName is where processing jobs go. Default "document_processing".
 	QueueName string
+	// Retention is after how long the record of a final document is moved out
+	// of Redis into the bucket. Default: never.
+	Retention time.Duration
 	Store     *objstore.Store
 	// Types are the supported types, for messages.
 	Types []string

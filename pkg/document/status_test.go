@@ -60,7 +60,7 @@ func TestStatusThroughALife(t *testing.T) {
 		}
 		st = status(up.DocumentID)
 		if st.Status != Completed || st.Progress != 100 || st.ChunksProcessed != 2 || st.TotalChunks != 2 || st.EstimatedTimeRemaining != nil ||
-			st.ProcessingTime == nil || !st.Partial || len(st.FailedPages) != 2 || len(st.Warnings) != 1 || st.S3FileDeleted {
+			st.ProcessingTime == nil || !st.Partial || len(st.FailedPages) != 2 || len(st.Warnings) != 1 || !st.S3FileDeleted {
 			t.Errorf("%+v", st)
 		}
 		if err := f.UploadRemoved(t.Context(), d); err != nil {

@@ -35,7 +35,7 @@ func TestCommit(t *testing.T) {
 			"sha256": "s1", "text_sha256": "t1", "format": "pdf", "mime": "application/pdf", "text_title": "In the file", "author": "Somebody",
 			"language": "pt", "pages": "3", "words": "40", "text_bytes": "11", "extractor_version": "test-1", "partial": "",
 			"failed_pages": "[]", "warnings": "[]", "execution_id": c.Execution.ID, "duplicate_of": "", "original_key": "", "attempts": "1",
-			"error": "", "error_code": "", "next_attempt_at": "",
+			"error": "", "error_code": "", "next_attempt_at": "", "stored_bytes": "0", "s3_file_deleted": "1",
 			// Times of the run; what they must be is checked elsewhere.
 			"started_at": got["started_at"], "finished_at": got["finished_at"], "processing_ms": got["processing_ms"], "updated_at": got["updated_at"],
 		} {

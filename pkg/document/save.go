@@ -1,0 +1,58 @@
+package document
+
+import (
+	"context"
+	"errors"
+
+	"github.com/docsvc/docsvc/pkg/rq"
+)
+
+// keepUnsaved writes the records to the bucket that it does not have as they
+// are.
+func (s *Service) keepUnsaved(ctx context.Context, r *round) error {
+	return r.due(ctx, s.k.unsaved(), func(ctx context.Context, id string) error {
+		saved, err := s.save(ctx, id)
+		if saved {
+			r.done(&r.Saved)
+		}
+		return err
+	})
+}
+
+// save writes a copy of one record and then takes it out of the unsaved, if
+// it still is as it was read. One that is not final is taken out as well: its
+// end notes it again, and if its commit is what it says, need not.
+func (s *Service) save(ctx context.Context, id string) (saved bool, err error) {
+	d, err := s.Record(ctx, id)
+	drop := []rq.Effect{rq.ZRem(s.k.unsaved(), id)}
+	if isNotFound(err) {
+		return false, s.queue.Apply(ctx, []rq.Condition{{Guard: rq.Guard{Key: s.k.document(id), Not: true}}}, drop, nil)
+	}
+	if err != nil {
+		return false, err
+	}
+	if !d.Status.Final() {
+		return false, s.queue.Apply(ctx, s.asRead(d), drop, nil)
+	}
+	key := manifestKey(id, RecordExecution)
+	if err := s.putManifest(ctx, key, copyOf(d)); err != nil {
+		return false, err
+	}
+	err = s.queue.Apply(ctx, s.asRead(d), drop, nil)
+	var raced *rq.ConditionError
+	if errors.As(err, &raced) {
+		s.dropCopy(ctx, id, key)
+	}
+	return err == nil, err
+}
+
+// dropCopy removes a copy that was stored while its document was deleted.
+func (s *Service) dropCopy(ctx context.Context, id, key string) {
+	gone, err := s.wasDeleted(ctx, id)
+	if err == nil && gone {
+		err = s.removeKeys(ctx, []string{key})
+	}
+	if err != nil {
+		s.c.Log.Warn().Err(err).Str("document", id).Msg("removing the copy of a deleted record: it is tried again")
+	}
+}
