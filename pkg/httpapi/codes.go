@@ -30,6 +30,9 @@ var errorCodes = map[string]errorCode{
 	"wrong_upload_id": {Status: http.StatusUnprocessableEntity, Title: "The upload id is not the document's",
 		Help: "Send the upload_id that came with this document_id from the presigned call."},
 
+	"too_large": {Status: http.StatusUnprocessableEntity, Title: "The object is too large",
+		Help: "The object has more bytes than uploads.max_size allows."},
+
 	"unauthorized": {Status: http.StatusUnauthorized, Title: "An API key is needed",
 		Help: "Send Authorization: Bearer KEY, or X-API-Key: KEY."},
 	"host_not_allowed": {Status: http.StatusForbidden, Title: "Not a name of this server",
@@ -41,6 +44,8 @@ var errorCodes = map[string]errorCode{
 		Help: "Check the path; this page lists all endpoints."},
 	"document_not_found": {Status: http.StatusNotFound, Title: "No such document",
 		Help: "No document has this id."},
+	"object_not_found": {Status: http.StatusNotFound, Title: "No such object in the bucket",
+		Help: "key must be the object's whole key, as the bucket lists it. Storage that doesn't let docsvc list the bucket answers 503 instead."},
 	"job_not_found": {Status: http.StatusNotFound, Title: "No such job",
 		Help: "No job has this id, or it was kept for its time and is gone."},
 	"queue_not_found": {Status: http.StatusNotFound, Title: "No such queue",
@@ -65,6 +70,8 @@ var errorCodes = map[string]errorCode{
 		Help: "Begin again with a new presigned call."},
 	"upload_gone": {Status: http.StatusConflict, Title: "The uploaded file is no longer there",
 		Help: "Uploads of failed documents are kept for a time only. Begin again with a new presigned call."},
+	"object_missing": {Status: http.StatusConflict, Title: "The object is not in the bucket",
+		Help: "The document was to be made of an object that somebody removed. Put it back under the same key, then ask for processing again."},
 	"not_ready": {Status: http.StatusConflict, Title: "There is no text yet, or never will be",
 		Help: "state has the document's status. Wait with GET /documents/{id}/status?wait=60, or read there why it failed."},
 	"archived": {Status: http.StatusConflict, Title: "The document is archived",

@@ -24,6 +24,7 @@ type presignRequest struct {
 	Description string   `json:"description,omitempty" maxLength:"1000" doc:"A description for people"`
 	Tags        []string `json:"tags,omitempty" maxItems:"10" maxLength:"50" doc:"Tags"`
 	SHA256      string   `json:"sha256,omitempty" pattern:"^([0-9a-fA-F]{64})?$" patternDescription:"64 hexadecimal digits" doc:"sha256 of the file. With it size, type and checksum are signed into the URL, and upload_headers lists what to send"`
+	Resume      bool     `json:"resume,omitempty" doc:"Where a document awaits the upload of these bytes (sha256, file_size), answer that one again, with a URL that works anew; title, tags and so on stay as they were. Needs sha256"`
 }
 
 type presignOutput struct {
@@ -107,7 +108,7 @@ func (a *api) documentRoutes() {
   -d '{"filename": "manual.pdf", "file_size": 1048576, "content_type": "application/pdf", "title": "Manual de Teste"}'
 curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
 		Example: presignExample,
-		Codes:   []string{"invalid_request", "unsupported_type", "queue_unavailable", "storage_unavailable"},
+		Codes:   []string{"invalid_request", "unsupported_type", "busy", "queue_unavailable", "storage_unavailable"},
 	}, a.presign)
 	register(a, operation{
 		ID: "process-document", Method: "POST", Path: "/api/v1/documents/{document_id}/process", Tag: tagDocuments, Status: 202,
@@ -119,7 +120,7 @@ curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
   -d '{"upload_id": "UPLOAD_ID"}'`,
 		Example: acceptedExample,
 		Codes: []string{"invalid_request", "wrong_upload_id", "document_not_found", "upload_missing", "size_mismatch", "upload_expired",
-			"upload_gone", "archived", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
+			"upload_gone", "object_missing", "too_large", "archived", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.process)
 	register(a, operation{
 		ID: "get-status", Method: "GET", Path: "/api/v1/documents/{document_id}/status", Tag: tagDocuments, Unbounded: true,
@@ -146,6 +147,7 @@ curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
 		Example: chunksExample,
 		Codes:   contentCodes(),
 	}, a.chunks)
+	a.objectRoutes()
 	a.contentRoutes()
 }
 
@@ -159,7 +161,7 @@ func (a *api) presign(ctx context.Context, in *presignInput) (*presignOutput, er
 	b := in.Body
 	up, err := a.Documents.Presign(ctx, document.NewUpload{
 		Filename: b.Filename, FileSize: b.FileSize, ContentType: b.ContentType, Title: b.Title,
-		Description: b.Description, Tags: b.Tags, SHA256: strings.ToLower(b.SHA256),
+		Description: b.Description, Tags: b.Tags, SHA256: strings.ToLower(b.SHA256), Resume: b.Resume,
 	})
 	if err != nil {
 		return nil, err
@@ -187,13 +189,17 @@ func (a *api) process(ctx context.Context, in *processInput) (*processOutput, er
 	if err != nil {
 		return nil, err
 	}
+	return acceptedOutput(acc), nil
+}
+
+func acceptedOutput(acc *document.Accepted) *processOutput {
 	return &processOutput{
 		Location: "/api/v1/documents/" + acc.DocumentID + "/status",
 		Body: Accepted{
 			JobID: acc.JobID, DocumentID: acc.DocumentID, Status: string(acc.Status),
 			EstimatedTime: acc.EstimatedTime, EstimatedSeconds: acc.EstimatedSeconds,
 		},
-	}, nil
+	}
 }
 
 // status waits at most as long as it was asked to, ends early when the server

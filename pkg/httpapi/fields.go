@@ -100,7 +100,7 @@ func documentDocs() map[string]string {
 		"content_type":      "Type as declared",
 		"file_size":         "Size in bytes as declared",
 		"upload_id":         "Its upload",
-		"upload_expires_at": "When the upload URL stops working",
+		"upload_expires_at": "When the upload URL stops working; left out where there was none",
 		"source_key":        "The object of the bucket that it was made of; left out for an upload",
 		"allow_duplicate":   "It is processed even if the same file or text is there already",
 		"chunk_tokens":      "Most tokens of a chunk, where asked for",

@@ -203,7 +203,7 @@ func (a *api) jobRoutes() {
 		Curl:        `curl -X POST http://localhost:8000/api/v1/queue/job/JOB_ID/retry`,
 		Example:     `{"job_id":"3f0f7a9e-0b8f-4c1e-9d0e-2a8d1c5b7f10","status":"queued","origin":"document_processing"}`,
 		Codes: []string{"invalid_request", "job_not_found", "document_not_found", "job_state", "upload_missing", "size_mismatch", "upload_expired",
-			"upload_gone", "archived", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
+			"upload_gone", "object_missing", "too_large", "archived", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.retryJob)
 }
 

@@ -83,6 +83,7 @@ func TestAllRoutesAreThere(t *testing.T) {
 		"GET /api/v1/queue/info/{queue_name}",
 		"GET /api/v1/queue/job/{job_id}",
 		"GET /api/v1/queue/jobs",
+		"POST /api/v1/documents/objects",
 		"POST /api/v1/documents/upload/presigned",
 		"POST /api/v1/documents/{document_id}/process",
 		"POST /api/v1/queue/cleanup",
