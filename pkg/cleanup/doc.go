@@ -7,7 +7,8 @@
 //	orphaned_files   objects below temp/ without a record, and artifacts that no
 //	                 record names, older than a limit, go. A complete document
 //	                 without a record is reported: it can be rebuilt. Completed
-//	                 records without their objects are reported.
+//	                 records without their objects are reported. An archived
+//	                 document has its record among its objects: all of it stays.
 //	                 It also measures what is left, for GET /documents/usage.
 //	daily            the three, in this order.
 //

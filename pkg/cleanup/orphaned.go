@@ -3,6 +3,7 @@ package cleanup
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/document"
@@ -76,6 +77,16 @@ func (g *group) add(executionID, name string, o objstore.Object) {
 	}
 }
 
+// archived reports whether the document's record was moved into the bucket.
+func (g *group) archived() bool {
+	return slices.ContainsFunc(g.executions, func(e *execution) bool { return e.id == document.ArchivedExecution && e.manifest >= 0 })
+}
+
+// complete reports whether the document's record can be made from its objects.
+func (g *group) complete() bool {
+	return slices.ContainsFunc(g.executions, func(e *execution) bool { return e.manifest >= 0 })
+}
+
 // group judges one document's objects.
 func (r *sweep) group(ctx context.Context, g *group, records *completed) error {
 	if g.id == "" {
@@ -89,6 +100,7 @@ func (r *sweep) group(ctx context.Context, g *group, records *completed) error {
 		r.Kept += int64(g.n)
 		return nil
 	}
+	archived, complete := g.archived(), g.complete()
 	rebuildable := false
 	for _, e := range g.executions {
 		verdict, err := r.c.c.Documents.ArtifactVerdict(ctx, g.id, e.id)
@@ -99,7 +111,12 @@ func (r *sweep) group(ctx context.Context, g *group, records *completed) error {
 		if err != nil {
 			return err
 		}
-		if verdict == document.NoRecord && e.manifest >= 0 {
+		switch {
+		case verdict != document.NoRecord:
+		case archived:
+			verdict = document.Keep // its record stands among these objects
+		case complete:
+			// All of it: the record names an original by the execution that kept it.
 			rebuildable = true
 			if !r.task.IncludeDocuments {
 				verdict = document.Keep
@@ -138,7 +155,7 @@ func (r *sweep) execution(ctx context.Context, e *execution, verdict document.Ve
 // committed reports a completed document whose committed objects are not
 // among those listed.
 func (r *sweep) committed(ctx context.Context, g *group) error {
-	d, err := r.c.c.Documents.Get(ctx, g.id)
+	d, err := r.c.c.Documents.Record(ctx, g.id)
 	if isNotFound(err) {
 		return nil
 	}
@@ -159,7 +176,7 @@ func (r *sweep) committed(ctx context.Context, g *group) error {
 // verifyMissing looks again before a record is reported: it may have been
 // committed after the listing passed its place.
 func (r *sweep) verifyMissing(ctx context.Context, id string) error {
-	d, err := r.c.c.Documents.Get(ctx, id)
+	d, err := r.c.c.Documents.Record(ctx, id)
 	if isNotFound(err) || r.unreadable(ctx, id, err) || (err == nil && d.Status != document.Completed) {
 		return nil
 	}

@@ -166,7 +166,7 @@ func (r *sweep) tell(ctx context.Context, d doomed) error {
 	if d.document == "" || r.task.DryRun {
 		return nil
 	}
-	record, err := r.c.c.Documents.Get(ctx, d.document)
+	record, err := r.c.c.Documents.Record(ctx, d.document)
 	if isNotFound(err) {
 		return nil
 	}

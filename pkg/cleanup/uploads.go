@@ -113,7 +113,7 @@ func (r *sweep) each(ctx context.Context, list func(ctx context.Context, skip, l
 		}
 		for _, id := range ids {
 			r.tick()
-			d, err := r.c.c.Documents.Get(ctx, id)
+			d, err := r.c.c.Documents.Record(ctx, id)
 			if isNotFound(err) || r.unreadable(ctx, id, err) {
 				skip++
 				continue

@@ -202,15 +202,29 @@ func (s *Service) ArtifactVerdict(ctx context.Context, id, executionID string) (
 	var e *Error
 	switch {
 	case errors.As(err, &e) && e.Kind == NotFound:
-		return NoRecord, nil
+		return s.withoutRecord(ctx, id)
 	case err != nil:
 		return Keep, err
+	case executionID == RecordExecution, executionID == ArchivedExecution:
+		return Keep, nil // copies of the record
 	case !v.Status.Final() || (v.job != "" && !v.job.Final()):
 		return Keep, nil // an execution may be at work and commit
 	case v.ExecutionID == executionID, v.OriginalKey == OriginalKey(id, executionID):
 		return Keep, nil // a duplicate has no artifacts, but may have its original
 	}
 	return Remove, nil
+}
+
+// withoutRecord judges artifacts of a document that has no record.
+func (s *Service) withoutRecord(ctx context.Context, id string) (Verdict, error) {
+	deleted, err := s.wasDeleted(ctx, id)
+	switch {
+	case err != nil:
+		return Keep, err
+	case deleted:
+		return Remove, nil // whatever it looks like
+	}
+	return NoRecord, nil
 }
 
 // CompletedIDs returns up to limit ids of completed documents after the given

@@ -116,6 +116,9 @@ func readEntries(dir string) ([]entry, error) {
 	}
 	defer func() { _ = f.Close() }()
 	names, err := f.Readdirnames(-1)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // removed since it was opened
+	}
 	if err != nil {
 		return nil, err
 	}
