@@ -51,17 +51,18 @@ type DocumentPage struct {
 	Total *int64 `json:"total"`
 }
 
-// filter is a ListQuery that was checked.
+// filter is a ListQuery that was checked. It serves one goroutine.
 type filter struct {
 	status      State
 	tag, search string
 	words       []string // of search
+	folder      *folder  // compares them
 	sum         string
 }
 
 // filter checks a query. Errors: Invalid with the field.
 func (q ListQuery) filter() (filter, error) {
-	f := filter{status: q.Status, tag: strings.TrimSpace(q.Tag), search: strings.TrimSpace(q.Search)}
+	f := filter{status: q.Status, tag: strings.TrimSpace(q.Tag), search: strings.TrimSpace(q.Search), folder: newFolder()}
 	if q.Limit < 1 || q.Limit > MaxPage {
 		return f, invalid("limit", "limit must be between 1 and %d, got %d.", MaxPage, q.Limit)
 	}
@@ -95,7 +96,7 @@ func (f filter) lets(d *Document) bool {
 	return (f.status == "" || d.Status == f.status) &&
 		(f.tag == "" || slices.Contains(d.Tags, f.tag)) &&
 		(f.sum == "" || d.SHA256 == f.sum || d.FileHash == f.sum || d.UploadHash == f.sum) &&
-		(len(f.words) == 0 || found(f.words, d.Title, d.Filename))
+		(len(f.words) == 0 || f.folder.found(f.words, d.Title, d.Filename))
 }
 
 // List returns a page of the documents that pass the filters, the newest
@@ -259,7 +260,8 @@ func (l *listing) choose(ctx context.Context) error {
 // looked at. It reports whether there may be more.
 func (l *listing) fill(ctx context.Context) (more bool, err error) {
 	for looked := 0; looked < maxLooked; {
-		n := min(listBatch, maxLooked-looked)
+		// More and more: a search that finds something everywhere ends soon.
+		n := min(max(2*l.limit, looked), listBatch, maxLooked-looked)
 		if len(l.fields) == 0 && looked == 0 {
 			n = l.limit + 1 // one more than needed, to see whether there is one
 		}
@@ -356,7 +358,7 @@ func (l *listing) mayPass(values []any) bool {
 	}
 	return (!slices.Contains(l.fields, "status") || d.Status == l.status) &&
 		(!slices.Contains(l.fields, "tags") || slices.Contains(d.Tags, l.tag)) &&
-		(len(l.words) == 0 || found(l.words, d.Title, d.Filename))
+		(len(l.words) == 0 || l.folder.found(l.words, d.Title, d.Filename))
 }
 
 // take reads whole records onto the page.

@@ -3,6 +3,7 @@ package document
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -14,102 +15,124 @@ const maxSearch = 255
 // searchWords takes a search apart into folded words, each of which must begin
 // a word of a document's title or file name.
 func searchWords(search string) []string {
-	var words []string
-	for _, run := range runsOf(search) {
-		words = append(words, run.text)
-	}
-	return words
+	f := newFolder()
+	f.add(search)
+	return strings.FieldsFunc(string(f.text), func(r rune) bool { return r == separator })
 }
 
+// separator stands between folded stretches of letters and digits; no word has it.
+const separator = 0
+
+// folder folds texts for comparison: compatibility forms are resolved, accents
+// dropped, cases folded as Unicode does, and everything that is no letter,
+// digit or mark separates. Words begin at its starts: in "RelatorioAnual2024"
+// those are "relatorioanual2024", "anual2024" and "2024", so that both what
+// stands together and its parts are found. It serves one goroutine.
+type folder struct {
+	caser  cases.Caser
+	text   []byte
+	starts []int // offsets in text
+}
+
+func newFolder() *folder { return &folder{caser: cases.Fold()} }
+
 // found reports whether every word begins a word of one of the texts.
-func found(words []string, texts ...string) bool {
-	var runs []run
+func (f *folder) found(words []string, texts ...string) bool {
+	f.text, f.starts = f.text[:0], f.starts[:0]
 	for _, text := range texts {
-		runs = append(runs, runsOf(text)...)
+		f.add(text)
 	}
 	for _, word := range words {
-		if !beginsOne(runs, word) {
+		if !f.begins(word) {
 			return false
 		}
 	}
 	return true
 }
 
-func beginsOne(runs []run, word string) bool {
-	for _, r := range runs {
-		for _, start := range r.starts {
-			if strings.HasPrefix(r.text[start:], word) {
-				return true
-			}
+func (f *folder) begins(word string) bool {
+	for _, start := range f.starts {
+		if rest := f.text[start:]; len(rest) >= len(word) && string(rest[:len(word)]) == word {
+			return true
 		}
 	}
 	return false
 }
 
-// run is a folded stretch of letters and digits. Words begin at its starts: in
-// "RelatorioAnual2024" those are "relatorioanual2024", "anual2024" and "2024",
-// so that both what stands together and its parts are found.
-type run struct {
-	text   string
-	starts []int // byte offsets in text
-}
-
-// runsOf folds a text: compatibility forms are resolved, accents dropped,
-// cases folded as Unicode does, and everything that is no letter, digit or mark
-// separates.
-func runsOf(text string) []run {
-	var (
-		runs     []run
-		current  run
-		word     strings.Builder
-		previous rune
-	)
-	endWord := func() {
-		if word.Len() > 0 {
-			current.starts = append(current.starts, len(current.text))
-			current.text += cases.Fold().String(word.String())
-			word.Reset()
-		}
+// add folds one more text.
+func (f *folder) add(text string) {
+	if !ascii(text) {
+		text = norm.NFKD.String(text)
 	}
-	endRun := func() {
-		if endWord(); current.text != "" {
-			runs = append(runs, current)
-		}
-		current, previous = run{}, 0
-	}
-	plain := []rune(norm.NFKD.String(text))
-	for i, r := range plain {
+	f.text = append(f.text, separator)
+	previous := rune(0) // in the same stretch
+	for i, r := range text {
 		switch {
-		case unicode.Is(unicode.Mn, r): // an accent
+		case accent(r):
 			continue
-		case !unicode.In(r, unicode.L, unicode.N, unicode.M):
-			endRun()
+		case !inWord(r):
+			if previous != 0 {
+				f.text, previous = append(f.text, separator), 0
+			}
 			continue
+		case previous == 0 || wordBegins(previous, r, text[i+utf8.RuneLen(r):]):
+			f.starts = append(f.starts, len(f.text))
 		}
-		following := rune(0)
-		if i+1 < len(plain) {
-			following = plain[i+1]
-		}
-		if previous != 0 && wordBegins(previous, r, following) {
-			endWord()
-		}
-		word.WriteRune(r)
+		f.fold(r)
 		previous = r
 	}
-	endRun()
-	return runs
 }
 
-// wordBegins reports whether r begins a word inside a run: between letters and
-// digits, at a capital after a small letter (relatorioAnual), at the last of
-// several capitals (PDFReport), and at every character of a script that writes
-// without spaces.
-func wordBegins(previous, r, following rune) bool {
+func (f *folder) fold(r rune) {
+	switch {
+	case 'A' <= r && r <= 'Z':
+		f.text = append(f.text, byte(r)+'a'-'A')
+	case r < utf8.RuneSelf:
+		f.text = append(f.text, byte(r))
+	default:
+		f.text = append(f.text, f.caser.String(string(r))...)
+	}
+}
+
+func ascii(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func accent(r rune) bool { return r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r) }
+
+func inWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	}
+	return unicode.In(r, unicode.L, unicode.N, unicode.M)
+}
+
+// wordBegins reports whether r begins a word inside a stretch: between letters
+// and digits, at a capital after a small letter (relatorioAnual), at the last
+// of several capitals (PDFReport), and at every character of a script that is
+// written without spaces.
+func wordBegins(previous, r rune, rest string) bool {
 	switch {
 	case unicode.IsNumber(previous) != unicode.IsNumber(r):
 		return true
 	case unicode.IsUpper(r):
-		return unicode.IsLower(previous) || unicode.IsUpper(previous) && unicode.IsLower(following)
+		return unicode.IsLower(previous) || unicode.IsUpper(previous) && smallFollows(rest)
 	}
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return r >= utf8.RuneSelf && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+}
+
+// smallFollows reports whether the next character that is no accent is a small
+// letter.
+func smallFollows(rest string) bool {
+	for _, r := range rest {
+		if !accent(r) {
+			return unicode.IsLower(r)
+		}
+	}
+	return false
 }

@@ -33,6 +33,11 @@ func TestSearchFindsBeginningsOfWords(t *testing.T) {
 		{"relatorioanual2024", "RelatorioAnual2024.pdf", true},
 		{"report", "PDFReport", true},
 		{"eport", "PDFReport", false},
+		{"écoles", "PDFÉcoles", true},
+		{"coles", "PDFÉcoles", false},
+		{"\xff", "anything", true}, // no word either
+		{"a", "\xffa\xff", true},
+		{"b", "a\x00b", true},
 		{"v2", "manual-v2", true},
 		{"nf-e 123", "NFe_123", false},
 		{"nf 123", "NFe_123", true},
@@ -42,11 +47,12 @@ func TestSearchFindsBeginningsOfWords(t *testing.T) {
 		{"\u0301", "anything", true}, // no word at all: List refuses it
 		{"a", "", false},
 	} {
-		if got := found(searchWords(c.search), c.text); got != c.want {
-			t.Errorf("%q in %q: got %v; words %q in %v", c.search, c.text, got, searchWords(c.search), runsOf(c.text))
+		f := newFolder()
+		if got := f.found(searchWords(c.search), c.text); got != c.want {
+			t.Errorf("%q in %q: got %v; words %q in %q at %v", c.search, c.text, got, searchWords(c.search), f.text, f.starts)
 		}
 	}
-	if !found(searchWords("manual invoice"), "Manual", "invoice.pdf") {
+	if !newFolder().found(searchWords("manual invoice"), "Manual", "invoice.pdf") {
 		t.Error("words must be found across title and file name")
 	}
 }
