@@ -34,7 +34,8 @@
 //	file:<owner>:<sum>    id of the document whose upload was last announced with these bytes
 //	object:<sum>          id of the document last made of the object whose key has this sha256
 //	password:<id>         the password of an encrypted file, with a time to live
-//	timings               stream: how long the last jobs took, for estimates
+//	timings               stream: how long the last jobs took, for estimates and Stats
+//	usage                 JSON text: what the last listing of the whole bucket measured
 //	installation          id that also stands in docsvc.json in the bucket
 //	sweep:lock, sweep:cursor
 //
