@@ -146,6 +146,7 @@ type fsck struct {
 	queues   map[string]bool // names seen anywhere
 	lists    map[string]string
 	wips     map[string]bool
+	later    []unit // executions to look at once rq:wip is known
 	progress time.Time
 	found    map[string]*fsckFinding
 	order    []string
@@ -232,7 +233,7 @@ func (f *fsck) again(ctx context.Context) ([]*fsckFinding, error) {
 	entries := false
 	for _, id := range order {
 		u := before[id].unit
-		entries = entries || u.kind == unitJob || u.kind == unitEntry || u.kind == unitIntermediate
+		entries = entries || slices.Contains([]unitKind{unitJob, unitEntry, unitIntermediate, unitExecution}, u.kind)
 		if !seen[u] {
 			seen[u] = true
 			units = append(units, u)

@@ -1,6 +1,9 @@
 package rq
 
 import (
+	"fmt"
+	"math"
+	"strconv"
 	"context"
 	"strings"
 
@@ -42,8 +45,8 @@ const (
 
 // the registries that are sorted sets of job ids
 var jobRegistries = map[string]Registry{
-	"rq:finished:": RegistryFinished, "rq:failed:": RegistryFailed, "rq:deferred:": RegistryDeferred,
-	"rq:scheduled:": RegistryScheduled, "rq:canceled:": RegistryCanceled,
+	keyFinished(""): RegistryFinished, keyFailed(""): RegistryFailed, keyDeferred(""): RegistryDeferred,
+	keyScheduled(""): RegistryScheduled, keyCanceled(""): RegistryCanceled,
 }
 
 // look looks at everything once.
@@ -72,6 +75,11 @@ func (f *fsck) look(ctx context.Context) error {
 		return err
 	}
 	if err := f.hold(ctx, f.inspect); err != nil {
+		return err
+	}
+	later := f.later
+	f.later = nil
+	if err := f.inspect(ctx, later); err != nil {
 		return err
 	}
 	for _, key := range registries {
@@ -153,7 +161,7 @@ func (f *fsck) unitsOf(keys []string) []unit {
 			add(unit{kind: unitExecution, key: key, member: id})
 			continue
 		}
-		if member, ok := strings.CutPrefix(key, "rq:execution:"); ok {
+		if member, ok := strings.CutPrefix(key, prefixExecution); ok {
 			id, _, _ := strings.Cut(member, ":")
 			add(unit{kind: unitExecution, key: key, member: id})
 			continue
@@ -184,8 +192,8 @@ func typeOf(key string) (string, bool) {
 		return "set", true
 	}
 	for prefix, kind := range map[string]string{
-		keyWIP(""): "zset", keyWorkersOf(""): "set", keyGroup(""): "set", "rq:finished:": "zset", "rq:failed:": "zset",
-		"rq:deferred:": "zset", "rq:scheduled:": "zset", "rq:canceled:": "zset", prefixQueue: "list",
+		keyWIP(""): "zset", keyWorkersOf(""): "set", keyGroup(""): "set", keyFinished(""): "zset", keyFailed(""): "zset",
+		keyDeferred(""): "zset", keyScheduled(""): "zset", keyCanceled(""): "zset", prefixQueue: "list",
 	} {
 		if strings.HasPrefix(key, prefix) {
 			return kind, true
@@ -461,7 +469,7 @@ func (f *fsck) facts(ctx context.Context, units []unit, ask func(unit) [][]any, 
 	if err != nil {
 		return err
 	}
-	_, err = f.c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, _ = f.c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, u := range units {
 			for _, words := range ask(u) {
 				cmds[i] = append(cmds[i], p.Do(ctx, words...))
@@ -481,11 +489,46 @@ func (f *fsck) facts(ctx context.Context, units []unit, ask func(unit) [][]any, 
 				return cmdErr
 			case isWrongType(cmdErr):
 				list[k] = fact{wrong: true}
-			case err != nil && err != redis.Nil && !isWrongType(err) && cmdErr == nil:
-				return err
 			}
 		}
 		judge(u, list)
 	}
 	return nil
+}
+
+// fact is one answer of Redis.
+type fact struct {
+	text  string
+	is    bool // there is one
+	wrong bool // the key is of another type
+}
+
+// on reports a number other than 0.
+func (x fact) on() bool { return x.is && x.text != "0" }
+
+func plain(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		switch {
+		case math.IsInf(v, 1):
+			return "inf"
+		case math.IsInf(v, -1):
+			return "-inf"
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
+
+// number reads a score; what is none is not a number.
+func (x fact) number() float64 {
+	n, err := strconv.ParseFloat(x.text, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return n
 }
