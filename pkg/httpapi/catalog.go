@@ -87,6 +87,14 @@ curl "http://localhost:8000/api/v1/documents?search=relatorio+anual"`,
 		Example: recordExample,
 		Codes:   []string{"invalid_request", "document_not_found", "archived", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
 	}, a.patch)
+	register(a, operation{
+		ID: "delete-document", Method: "DELETE", Path: "/api/v1/documents/{document_id}", Tag: tagDocuments, Status: 204,
+		Summary: "Delete a document",
+		Description: "Ends its job, forgets the record and removes upload, text, chunks and a kept original. From then on the document is unknown, " +
+			"its duplicates have no text any more, and the same file can be taken in anew. An object that it was made of (source_key) stays.",
+		Curl:  `curl -X DELETE http://localhost:8000/api/v1/documents/DOCUMENT_ID`,
+		Codes: []string{"invalid_request", "document_not_found", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},
+	}, a.deleteDocument)
 }
 
 func (a *api) listDocuments(ctx context.Context, in *listInput) (*listOutput, error) {
@@ -123,6 +131,11 @@ func (a *api) patch(ctx context.Context, in *patchInput) (*recordOutput, error) 
 		return nil, err
 	}
 	return &recordOutput{Body: shown(d)}, nil
+}
+
+// deleteDocument answers without a body.
+func (a *api) deleteDocument(ctx context.Context, in *DocumentPath) (*struct{}, error) {
+	return nil, a.Documents.Delete(ctx, in.id())
 }
 
 // catalogDocs describes the fields of the counts.

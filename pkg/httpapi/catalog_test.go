@@ -181,4 +181,43 @@ func TestCatalogWithoutRedis(t *testing.T) {
 		f.get(t, documentsPath+path).problem(t, 503, "queue_unavailable")
 	}
 	f.patch(t, "0d6b5c1e-58a5-7f0e-9d4c-6f0a8a1c2b3d", `{"title": "x"}`).problem(t, 503, "queue_unavailable")
+	f.remove(t, "0d6b5c1e-58a5-7f0e-9d4c-6f0a8a1c2b3d").problem(t, 503, "queue_unavailable")
+}
+
+func (f *fixture) remove(t *testing.T, id string, headers ...string) reply {
+	t.Helper()
+	return f.do(t, http.MethodDelete, documentsPath+"/"+id, "", headers...)
+}
+
+func TestDeleteDocument(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, r *redistest.Server) {
+		f := online(t, r, nil)
+		up, accepted := f.process(t, "twelve bytes")
+		other := f.upload(t, map[string]any{"tags": []string{"stays"}})
+		if got := f.remove(t, strings.ToUpper(up.DocumentID)); got.Status != 204 || len(got.Body) != 0 {
+			t.Fatalf("answered %d %s", got.Status, got.Body)
+		}
+		path := documentsPath + "/" + up.DocumentID
+		f.remove(t, up.DocumentID).problem(t, 404, "document_not_found")
+		for _, part := range []string{"", "/status", "/text", "/chunks", "/original"} {
+			f.get(t, path+part).problem(t, 404, "document_not_found")
+		}
+		f.post(t, path+"/process", `{"upload_id": "`+up.UploadID+`"}`).problem(t, 404, "document_not_found")
+		f.patch(t, up.DocumentID, `{"title": "x"}`).problem(t, 404, "document_not_found")
+		var job Job
+		f.get(t, "/api/v1/queue/job/"+accepted.JobID).into(t, 200, &job)
+		if job.Status != "canceled" {
+			t.Errorf("its job is %s", job.Status)
+		}
+		var page DocumentList
+		f.get(t, documentsPath).into(t, 200, &page)
+		if len(page.Documents) != 1 || page.Documents[0].ID != other || *page.Total != 1 {
+			t.Errorf("listed: %+v", page)
+		}
+		f.remove(t, other, "Sec-Fetch-Site", "cross-site").problem(t, 403, "cross_origin")
+		f.remove(t, "stats").problem(t, 422, "invalid_request")
+		f.remove(t, other+"?force=1").problem(t, 422, "invalid_request")
+		f.get(t, documentsPath+"/"+other).into(t, 200, &document.Document{})
+	})
 }

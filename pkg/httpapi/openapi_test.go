@@ -73,6 +73,7 @@ func TestAllRoutesAreThere(t *testing.T) {
 		"GET /api/v1/documents/stats",
 		"GET /api/v1/documents/usage",
 		"PATCH /api/v1/documents/{document_id}",
+		"DELETE /api/v1/documents/{document_id}",
 		"GET /api/v1/documents/{document_id}",
 		"GET /api/v1/documents/{document_id}/chunks",
 		"GET /api/v1/documents/{document_id}/original",
