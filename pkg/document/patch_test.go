@@ -202,3 +202,62 @@ func TestPatchMeetsADeletion(t *testing.T) {
 		}
 	})
 }
+
+// However patches and a deletion meet, nothing of the document is left, and
+// every patch either took place before or says that there is no such document.
+func TestPatchesWhileItIsDeleted(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		for range 10 {
+			up := f.presign(5, nil)
+			var wait sync.WaitGroup
+			for i := range 3 {
+				wait.Go(func() {
+					for j := 0; ; j++ {
+						_, err := f.Patch(t.Context(), up.DocumentID, Patch{Tags: ptr([]string{fmt.Sprint("t", i, j)})})
+						var e *Error
+						switch {
+						case err == nil || errors.As(err, &e) && e.Code == CodeBusy:
+							continue
+						case e == nil || e.Code != CodeDocumentNotFound:
+							t.Error(err)
+						}
+						return
+					}
+				})
+			}
+			for {
+				var e *Error
+				if err := f.Delete(t.Context(), up.DocumentID); err == nil {
+					break
+				} else if !errors.As(err, &e) || e.Code != CodeBusy {
+					t.Fatal(err)
+				}
+			}
+			wait.Wait()
+			for key, content := range f.keyspace() {
+				if !strings.HasSuffix(key, "docs:deleted") && strings.Contains(key+content, up.DocumentID) {
+					t.Fatalf("left: %s: %s", key, content)
+				}
+			}
+		}
+	})
+}
+
+func TestPatchOfAnArchivedDocument(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		up, _ := f.queued()
+		d, _ := f.complete(strings.Repeat("1", 64), strings.Repeat("2", 64))
+		if err := f.UploadRemoved(t.Context(), f.get(d.ID)); err != nil {
+			t.Fatal(err)
+		}
+		f.c.Retention = 24 * time.Hour
+		f.clock.forward(48 * time.Hour)
+		if _, err := f.Keep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := f.Patch(t.Context(), up.DocumentID, Patch{Title: ptr("x")})
+		if e := wantError(t, err, Conflict, CodeArchived); !strings.Contains(e.Detail, up.DocumentID) {
+			t.Errorf("%s", e.Detail)
+		}
+	})
+}

@@ -54,6 +54,9 @@ func TestStatsCounts(t *testing.T) {
 		if st.Documents != 7 || st.ByStatus[AwaitingUpload] != 5 || st.ByStatus[Completed] != 2 || st.CreatedLastHour != 2 || st.CreatedLastDay != 4 {
 			t.Errorf("%+v", st)
 		}
+		if len(st.ByFormat) != 1 || st.ByFormat["pdf"] != 2 {
+			t.Errorf("formats %v", st.ByFormat)
+		}
 		if st.Finished.Jobs != 2 || *st.Finished.PerMinute != 0.2 || st.Finished.MaxSeconds == nil {
 			t.Errorf("%+v", st.Finished)
 		}
