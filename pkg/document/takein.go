@@ -124,6 +124,9 @@ func (s *Service) beginObject(ctx context.Context, job *rq.Job) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mustBeInstalled(ctx); err != nil {
+		return err
+	}
 	id := ObjectDocumentID(job)
 	_, missing := s.Get(ctx, id)
 	if !isNotFound(missing) {

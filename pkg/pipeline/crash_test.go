@@ -46,7 +46,7 @@ func crashingWorker(point string) {
 	if err != nil {
 		fatal(err)
 	}
-	wc := s.workerConfig("w", p.Handler())
+	wc := s.workerConfig("w", p.Handler(), p.ObjectHandler())
 	wc.Burst = true
 	w, err := worker.New(wc)
 	if err == nil {
@@ -113,7 +113,7 @@ func (r *rig) recovered(id, point, body string) {
 			r.t.Errorf("after a crash %s the work directory still holds %v", point, left)
 		}
 	}()
-	w, err := worker.New(r.workerConfig("w", p.Handler()))
+	w, err := worker.New(r.workerConfig("w", p.Handler(), p.ObjectHandler()))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func (r *rig) recovered(id, point, body string) {
 	}()
 	defer func() { w.Stop(); <-w.Done() }()
 	d := r.committed(id, body)
-	gone := len(r.keys(d.UploadKey)) == 0
+	gone := d.UploadKey == "" || len(r.keys(d.UploadKey)) == 0 // the object of a key stays
 	// A worker killed after the commit leaves the upload to cleanup.
 	after := strings.HasSuffix(point, " record") || strings.HasSuffix(point, " list") || point == "before delete"
 	if !gone && !after {

@@ -69,6 +69,11 @@ func (r faultyRecords) Complete(d *document.Document, m *document.Manifest) ([]r
 	return r.Records.Complete(d, m)
 }
 
+func (r faultyRecords) OpenObject(ctx context.Context, d *document.Document, offset int64) (io.ReadCloser, objstore.Object, error) {
+	defer r.f.around("get")()
+	return r.Records.OpenObject(ctx, d, offset)
+}
+
 func (r faultyRecords) ProgressEffects(d *document.Document, p document.Progress) ([]rq.Effect, map[string]string) {
 	defer r.f.around("progress")()
 	return r.Records.ProgressEffects(d, p)

@@ -74,7 +74,7 @@ func connect(rdb *redis.Client, c objstore.Config, log zerolog.Logger, configure
 	}
 	queue := rq.New(rdb, rq.Options{
 		Effects: document.Effects("docsvc:"), Log: log, Lease: lease,
-		Idempotent: func(fn string) bool { return fn == document.ProcessFunc },
+		Idempotent: func(fn string) bool { return fn == document.ProcessFunc || fn == document.ObjectFunc },
 		Queues: map[string]rq.QueueDefaults{queueName: {Timeout: time.Minute,
 			Retry: &rq.Retry{Max: 2, Intervals: []time.Duration{time.Second}}}},
 	})
@@ -114,9 +114,9 @@ func (s *services) config(dir string) Config {
 		ProgressEvery: 5 * time.Millisecond, Chunk: chunk.Options{MaxTokens: 50, Overlap: 5}}
 }
 
-func (s *services) workerConfig(name string, h worker.Handler) worker.Config {
+func (s *services) workerConfig(name string, h ...worker.Handler) worker.Config {
 	return worker.Config{Name: name, Queue: s.queue, Queues: []string{queueName}, KnownQueues: []string{queueName}, Concurrency: 2,
-		Handlers: []worker.Handler{h}, Log: s.log, Heartbeat: lease / 10, RecoverEvery: lease / 10, MoveEvery: 20 * time.Millisecond}
+		Handlers: h, Log: s.log, Heartbeat: lease / 10, RecoverEvery: lease / 10, MoveEvery: 20 * time.Millisecond}
 }
 
 // work starts a worker until the test ends. change may put faults in.
@@ -130,7 +130,7 @@ func (r *rig) work(change ...func(*Config)) *worker.Worker {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	w, err := worker.New(r.workerConfig("w", p.Handler()))
+	w, err := worker.New(r.workerConfig("w", p.Handler(), p.ObjectHandler()))
 	if err != nil {
 		r.t.Fatal(err)
 	}
