@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 
+	"github.com/docsvc/docsvc/pkg/client"
 	"github.com/docsvc/docsvc/pkg/config"
 	"github.com/docsvc/docsvc/pkg/rq"
 )
@@ -14,6 +15,8 @@ const (
 	exitUsage     = 2
 	exitNotFound  = 3
 	exitUnhealthy = 4
+
+	exitInterrupted = 130 // as shells have it for SIGINT
 )
 
 // usageError is a command line that can't be right.
@@ -45,7 +48,7 @@ func exitStatus(err error) int {
 		return silent.status
 	case errors.As(err, &usage), errors.As(err, &setting):
 		return exitUsage
-	case errors.Is(err, rq.ErrNoJob), errors.Is(err, errNoQueue):
+	case errors.Is(err, rq.ErrNoJob), errors.Is(err, errNoQueue), client.IsNotFound(err):
 		return exitNotFound
 	default:
 		return exitFailed

@@ -6,7 +6,7 @@
 //     is no terminal switch colours off.
 //   - An error says what happened, to which job or document, and what to do
 //     next, as "docsvc: message".
-//   - Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy.
+//   - Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy, 130 interrupted.
 //   - Secrets come from files or the environment, never from flags.
 package cmd
 
@@ -61,7 +61,7 @@ queue laid out as Python RQ's; workers turn files into clean text and chunks.
 
 Start here: docsvc serve --standalone
 
-Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy.`,
+Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy, 130 interrupted.`,
 		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -79,7 +79,7 @@ Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		a.serveCommand(), a.workerCommand(), a.queueCommand(), a.cleanupCommand(),
-		a.extractCommand(), a.configCommand(), a.versionCommand(), a.extractChildCommand(),
+		a.extractCommand(), a.ingestCommand(), a.documentsCommand(), a.configCommand(), a.versionCommand(), a.extractChildCommand(),
 	)
 	return root
 }

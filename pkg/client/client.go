@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -50,6 +51,9 @@ type Client struct {
 	base    *url.URL
 	api     *http.Client
 	storage *http.Client
+	// Each call gives up by itself, and at once when the one it needs has not
+	// answered anybody for as long as that: 10,000 files don't wait in turn.
+	apiOutage, storageOutage *outage
 }
 
 // New makes a client; nothing is asked of the server yet. The error says what
@@ -69,8 +73,11 @@ func New(c Config) (*Client, error) {
 	if c.UserAgent == "" {
 		c.UserAgent = "docsvc"
 	}
-	return &Client{c: c, base: base, storage: &http.Client{Transport: transport()},
-		api: &http.Client{Transport: transport(), CheckRedirect: withoutKey}}, nil
+	return &Client{
+		c: c, base: base, storage: &http.Client{Transport: transport()},
+		api:       &http.Client{Transport: transport(), CheckRedirect: withoutKey},
+		apiOutage: &outage{}, storageOutage: &outage{},
+	}, nil
 }
 
 // withoutKey follows redirects to the storage, which refuses a presigned URL
@@ -145,7 +152,7 @@ func (c *Client) do(ctx context.Context, r call, out any) error {
 
 func (c *Client) bytes(ctx context.Context, r call) ([]byte, error) {
 	var text []byte
-	err := c.insist(ctx, func(ctx context.Context) error {
+	err := c.insist(ctx, c.apiOutage, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout+r.wait)
 		defer cancel()
 		answer, err := c.send(ctx, r)
@@ -213,24 +220,49 @@ type lostError struct{ error }
 
 func (e *lostError) Unwrap() error { return e.error }
 
+// outage is since when a server has given no answer.
+type outage struct {
+	mu    sync.Mutex
+	since time.Time
+}
+
+func (o *outage) over() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.since = time.Time{}
+}
+
+// lasting notes that there is none, and tells since how long.
+func (o *outage) lasting() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since.IsZero() {
+		o.since = time.Now()
+	}
+	return time.Since(o.since)
+}
+
 // insist tries until it succeeds, can't, or nobody answered for too long.
-func (c *Client) insist(ctx context.Context, try func(context.Context) error) error {
+func (c *Client) insist(ctx context.Context, out *outage, try func(context.Context) error) error {
 	begun, wait := time.Now(), firstWait
 	for {
 		err := try(ctx)
-		if err == nil || ctx.Err() != nil {
-			if err != nil {
-				return context.Cause(ctx)
-			}
+		if err == nil {
+			out.over()
 			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		atLeast, again := retryable(err)
 		if !again {
+			out.over()
 			return err
 		}
 		pause := max(atLeast, wait/2+rand.N(wait/2+1))
-		if time.Since(begun)+pause > c.c.Patience {
-			return c.givenUp(err, time.Since(begun))
+		tried := max(time.Since(begun), out.lasting())
+		if tried+pause > c.c.Patience {
+			return c.givenUp(err, tried)
 		}
 		if c.c.Retrying != nil {
 			c.c.Retrying(err, pause)

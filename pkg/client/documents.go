@@ -201,7 +201,7 @@ func (c *Client) Usage(ctx context.Context) (raw json.RawMessage, err error) {
 // Text writes a document's text, Markdown in UTF-8, to w. A long one comes
 // straight from the storage. Nothing is tried again once w was written to.
 func (c *Client) Text(ctx context.Context, id string, w io.Writer) error {
-	return c.insist(ctx, func(ctx context.Context) error {
+	return c.insist(ctx, c.apiOutage, func(ctx context.Context) error {
 		answer, err := c.send(ctx, call{method: http.MethodGet, path: documentPath(id, "text")})
 		if err != nil {
 			return err

@@ -58,7 +58,7 @@ func (c *Client) Put(ctx context.Context, up *Upload, file io.ReaderAt, size int
 	if progress == nil {
 		progress = func(int64) {}
 	}
-	return c.insist(ctx, func(ctx context.Context) error {
+	return c.insist(ctx, c.storageOutage, func(ctx context.Context) error {
 		progress(0)
 		return c.putOnce(ctx, u, up, file, size, progress)
 	})

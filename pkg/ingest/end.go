@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/docsvc/docsvc/pkg/client"
 	"github.com/docsvc/docsvc/pkg/document"
 )
 
@@ -92,6 +93,10 @@ func (r *run) fail(ctx context.Context, t *task, err error) {
 		r.interrupted(t, where)
 		return
 	}
+	var unreachable *client.UnreachableError
+	if errors.As(err, &unreachable) {
+		r.setDown(true)
+	}
 	t.Outcome = Failed
 	t.Reason, t.ErrorCode = explain(err)
 	var own *fileError
@@ -99,6 +104,28 @@ func (r *run) fail(ctx context.Context, t *task, err error) {
 		t.ErrorCode = own.code
 	}
 	r.end(t)
+}
+
+// reachable asks for the server before a file is read in vain, when it could
+// not be reached for the file before.
+func (r *run) reachable(ctx context.Context) error {
+	r.mu.Lock()
+	down := r.down
+	r.mu.Unlock()
+	if !down {
+		return nil
+	}
+	_, err := r.api.Health(ctx)
+	if err == nil {
+		r.setDown(false)
+	}
+	return err
+}
+
+func (r *run) setDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
 }
 
 // settled ends a task whose document is final.

@@ -53,6 +53,10 @@ func (r *run) file(ctx context.Context, t *task) {
 			return
 		}
 	}
+	if err := r.reachable(ctx); err != nil {
+		r.fail(ctx, t, err)
+		return
+	}
 	if err := r.sum(ctx, t, f); err != nil {
 		r.fail(ctx, t, err)
 		return

@@ -118,6 +118,7 @@ type run struct {
 	mu     sync.Mutex
 	counts Counts
 	sums   map[string]*first // by sha256
+	down   bool              // the server could not be reached when last asked
 }
 
 // task is a file on its way.

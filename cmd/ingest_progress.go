@@ -1,0 +1,275 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/docsvc/docsvc/pkg/filewalk"
+	"github.com/docsvc/docsvc/pkg/ingest"
+)
+
+// How the progress of an ingest is shown, on stderr:
+//
+//   - On a terminal a line for each file that is being worked on, and one for
+//     all of them; what goes wrong is printed above them as it happens.
+//   - Elsewhere a line for each file that ended, but for those that were there
+//     already, and one each time the server can't be reached.
+//   - Nothing is longer than the terminal is wide, and no name can play with it.
+
+// showAfter keeps files that are done at once from flickering by.
+const showAfter = 200 * time.Millisecond
+
+// retryNotice is how often an outage is spoken of.
+const retryNotice = 30 * time.Second
+
+// progress shows a run. It is safe for use by several goroutines.
+type progress struct {
+	w     io.Writer
+	bars  *mpb.Progress // nil without a terminal
+	begun time.Time
+
+	mu       sync.Mutex
+	lines    map[string]*progressLine // by path
+	found    int                      // files
+	listed   bool
+	counts   map[ingest.Outcome]int
+	sent     int64 // bytes of uploads that are complete
+	retried  time.Time
+	lastNote string // of the last outage
+}
+
+// progressLine is a file that is being worked on.
+type progressLine struct {
+	ingest.Progress
+	begun time.Time
+	bar   *mpb.Bar // nil until it has lasted for showAfter
+}
+
+// newProgress shows parallel uploads and as many waits.
+func (a *app) newProgress(parallel int) *progress {
+	p := &progress{w: a.stderr, begun: time.Now(), lines: map[string]*progressLine{}, counts: map[ingest.Outcome]int{}}
+	if term, _ := a.lookupEnv("TERM"); !terminal(a.stderr) || term == "dumb" {
+		return p
+	}
+	p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithQueueLen(2*parallel+2))
+	_, _ = p.bars.Add(0, mpb.BarFillerFunc(p.drawTotal), mpb.BarPriority(1<<30))
+	return p
+}
+
+func (p *progress) live() bool { return p.bars != nil }
+
+// close takes the display away; what was said stays.
+func (p *progress) close() {
+	if p.bars == nil {
+		return
+	}
+	p.mu.Lock()
+	for path := range p.lines {
+		p.drop(path)
+	}
+	p.mu.Unlock()
+	p.bars.Shutdown()
+}
+
+// say prints a line of its own.
+func (p *progress) say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...) + "\n"
+	if p.bars != nil {
+		if _, err := io.WriteString(p.bars, line); err == nil {
+			return
+		}
+	}
+	_, _ = io.WriteString(p.w, line)
+}
+
+// retrying is told of each try that failed and is made again.
+func (p *progress) retrying(err error, wait time.Duration) {
+	p.mu.Lock()
+	now := time.Now()
+	tell := now.Sub(p.retried) >= retryNotice
+	if tell {
+		p.retried = now
+	}
+	p.mu.Unlock()
+	if tell {
+		p.say("docsvc: %v; trying again for up to 2 minutes", err)
+	}
+}
+
+func (p *progress) add() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found++
+}
+
+func (p *progress) all() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listed = true
+}
+
+// move shows how far a file is. One that waits in the queue has no line: there
+// may be thousands.
+func (p *progress) move(m ingest.Progress) {
+	if p.bars == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m.Phase == ingest.Waiting && m.Done == 0 {
+		p.drop(m.Path)
+		return
+	}
+	l := p.lines[m.Path]
+	if l == nil {
+		l = &progressLine{begun: time.Now()}
+		p.lines[m.Path] = l
+	}
+	l.Progress = m
+	if l.bar == nil && time.Since(l.begun) >= showAfter {
+		l.bar, _ = p.bars.Add(0, p.drawFile(m.Path))
+	}
+}
+
+// drop takes a file's line away. p.mu is held.
+func (p *progress) drop(path string) {
+	if l := p.lines[path]; l != nil && l.bar != nil {
+		l.bar.Abort(true)
+	}
+	delete(p.lines, path)
+}
+
+func (p *progress) end(r *ingest.Result) {
+	p.mu.Lock()
+	p.drop(r.Path)
+	p.counts[r.Outcome]++
+	p.sent += r.Uploaded
+	done, found := p.done(), p.found
+	p.mu.Unlock()
+	line := resultLine(r)
+	switch {
+	case r.Outcome == ingest.Present, r.Outcome == ingest.Interrupted:
+	case p.bars == nil:
+		p.say("[%d/%d] %s", done, found, line)
+	case r.Bad():
+		p.say("%s", line)
+	}
+}
+
+// done is how many files have ended. p.mu is held.
+func (p *progress) done() int {
+	n := 0
+	for _, c := range p.counts {
+		n += c
+	}
+	return n
+}
+
+// resultLine says in one line what became of a file.
+func resultLine(r *ingest.Result) string {
+	line := filewalk.Printable(r.Path) + ": " + string(r.Outcome)
+	switch {
+	case r.Reason != "":
+		line += ": " + printable(r.Reason)
+	case r.Outcome == ingest.Completed || r.Outcome == ingest.Queued:
+		line += fmt.Sprintf(" (%s, document %s, %.1f s)", ingest.Bytes(r.Size), r.DocumentID, r.Seconds)
+	}
+	return line
+}
+
+// drawTotal is the line of all files.
+func (p *progress) drawTotal(w io.Writer, st decor.Statistics) error {
+	p.mu.Lock()
+	sent := p.sent
+	for _, l := range p.lines {
+		if l.Phase == ingest.Uploading {
+			sent += l.Done
+		}
+	}
+	of := fmt.Sprint(p.found)
+	if !p.listed {
+		of += "+"
+	}
+	elapsed := time.Since(p.begun)
+	parts := []string{fmt.Sprintf("%d of %s files", p.done(), of)}
+	if n := p.counts[ingest.Failed]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", n))
+	}
+	p.mu.Unlock()
+	parts = append(parts, elapsed.Truncate(time.Second).String())
+	if sent > 0 {
+		parts = append(parts, ingest.Bytes(sent)+" sent", ingest.Bytes(int64(float64(sent)/max(elapsed.Seconds(), 0.1)))+"/s")
+	}
+	line := parts[0]
+	for _, part := range parts[1:] {
+		if runewidth.StringWidth(line)+2+len(part) < st.AvailableWidth {
+			line += ", " + part
+		}
+	}
+	_, err := io.WriteString(w, fit(line, st.AvailableWidth-1))
+	return err
+}
+
+// drawFile is the line of one file: name, bar, how far, and at what.
+func (p *progress) drawFile(path string) mpb.BarFillerFunc {
+	return func(w io.Writer, st decor.Statistics) error {
+		p.mu.Lock()
+		l, ok := p.lines[path]
+		var m ingest.Progress
+		if ok {
+			m = l.Progress
+		}
+		p.mu.Unlock()
+		_, err := io.WriteString(w, fileLine(m, st.AvailableWidth-1))
+		return err
+	}
+}
+
+// fileLine writes a file's progress in at most width columns: first the step
+// goes, then the bar, then the end of the name.
+func fileLine(m ingest.Progress, width int) string {
+	percent := 100
+	if m.Total > 0 {
+		percent = int(100 * m.Done / m.Total)
+	}
+	figures := fmt.Sprintf("%3d%%", percent)
+	step := m.Step
+	switch m.Phase {
+	case ingest.Reading:
+		step = "reading " + ingest.Bytes(m.Total)
+	case ingest.Uploading:
+		step = fmt.Sprintf("uploading %s of %s", ingest.Bytes(m.Done), ingest.Bytes(m.Total))
+	}
+	name := filewalk.Printable(m.Path)
+	switch {
+	case width < 20:
+		return fit(figures+" "+name, width)
+	case width < 60:
+		return column(name, width-5) + " " + figures
+	}
+	const bar = 20
+	rest := width - bar - len(figures) - 4
+	nameWidth := min(40, rest/2)
+	filled := bar * percent / 100
+	return column(name, nameWidth) + " [" + strings.Repeat("#", filled) + strings.Repeat(".", bar-filled) + "] " + figures + " " +
+		fit(printable(step), width-nameWidth-bar-len(figures)-5)
+}
+
+// column pads or shortens a name to exactly width columns. Of a long path the
+// end tells more than the beginning.
+func column(name string, width int) string {
+	if runewidth.StringWidth(name) > width {
+		const dots = "..."
+		name = dots + runewidth.TruncateLeft(name, runewidth.StringWidth(name)-width+len(dots), "")
+	}
+	return runewidth.FillRight(runewidth.Truncate(name, width, ""), width)
+}
+
+func fit(line string, width int) string { return runewidth.Truncate(line, max(0, width), "") }

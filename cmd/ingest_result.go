@@ -1,0 +1,174 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/filewalk"
+	"github.com/docsvc/docsvc/pkg/ingest"
+)
+
+// listedEach is how many files of one kind are listed before the rest is only
+// counted. What failed is always listed.
+const listedEach = 20
+
+// ingestResults collects what became of the files. A table needs only those
+// that aren't plainly done.
+type ingestResults struct {
+	all      bool
+	progress *progress
+	report   ingest.Report
+
+	files []*ingest.Result
+	more  map[string]int // by kind: how many more there were
+	kinds map[string]int
+}
+
+// Found, Listed, Moved and Ended make it an ingest.Watcher.
+func (s *ingestResults) Found(ingest.Candidate) { s.progress.add() }
+
+// Listed is told when there are no more files.
+func (s *ingestResults) Listed() { s.progress.all() }
+
+// Moved is told how far a file is.
+func (s *ingestResults) Moved(p ingest.Progress) { s.progress.move(p) }
+
+// Ended is told what became of a file.
+func (s *ingestResults) Ended(r *ingest.Result) {
+	s.progress.end(r)
+	switch {
+	case s.all, r.Outcome == ingest.Failed, r.Bad():
+		s.files = append(s.files, r)
+		return
+	case r.Outcome == ingest.Completed && !r.Partial && len(r.Warnings) == 0, r.Outcome == ingest.Present, r.Outcome == ingest.Queued:
+		return
+	}
+	if s.kinds == nil {
+		s.kinds, s.more = map[string]int{}, map[string]int{}
+	}
+	kind := string(r.Outcome)
+	if r.Kind != "" {
+		kind = "skipped: " + r.Kind
+	}
+	if s.kinds[kind]++; s.kinds[kind] > listedEach {
+		s.more[kind]++
+		return
+	}
+	s.files = append(s.files, r)
+}
+
+// ingestAnswer is what -o json and yaml print, whatever happened.
+type ingestAnswer struct {
+	Files       []*ingest.Result `json:"files"`
+	Summary     ingest.Counts    `json:"summary"`
+	Interrupted bool             `json:"interrupted"`
+	Error       string           `json:"error,omitempty"`
+}
+
+// printIngest prints the result and makes the exit status. err kept the run
+// from beginning.
+func (a *app) printIngest(f *ingestFlags, s *ingestResults, err error, interrupted bool) error {
+	answer := ingestAnswer{Files: s.files, Summary: s.report.Counts, Interrupted: interrupted}
+	if answer.Files == nil {
+		answer.Files = []*ingest.Result{}
+	}
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	if err == nil || f.output.format != "table" {
+		table := func(w io.Writer) error { return s.table(w) }
+		if printErr := f.output.print(a.stdout, answer, table); printErr != nil {
+			return fmt.Errorf("printing the result: %w", printErr)
+		}
+	}
+	switch {
+	case interrupted:
+		fmt.Fprintln(a.stderr, "docsvc: interrupted; run the same command again, and only what is missing is done")
+		return &silentError{status: exitInterrupted}
+	case err != nil:
+		return err
+	case s.report.Bad > 0:
+		return s.failed()
+	}
+	return nil
+}
+
+// failed says how many failed, and what can be done about all of them.
+func (s *ingestResults) failed() error {
+	err := fmt.Errorf("%d of %d files could not be taken in", s.report.Bad, s.report.Files)
+	if s.report.Files == 1 {
+		err = fmt.Errorf("the file could not be taken in")
+	}
+	hint := "the same command again does only what is missing; --retry also processes failed documents again"
+	if s.report.Failed == 0 {
+		return err
+	}
+	return &hintError{error: err, hint: hint}
+}
+
+func (s *ingestResults) table(w io.Writer) error {
+	var rows [][]string
+	for _, r := range s.files {
+		rows = append(rows, []string{filewalk.Printable(r.Path), string(r.Outcome), dash(r.DocumentID), why(r)})
+	}
+	if len(rows) > 0 {
+		if err := table(w, []string{"FILE", "OUTCOME", "DOCUMENT", "WHY"}, rows); err != nil {
+			return err
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.more)) {
+		if _, err := fmt.Fprintf(w, "and %d more %s (-o json lists all)\n", s.more[kind], kind); err != nil {
+			return err
+		}
+	}
+	if len(rows) > 0 {
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(w, summary(s.report))
+	return err
+}
+
+// why is the last column: the reason, or what is to be known of a document
+// that was read.
+func why(r *ingest.Result) string {
+	switch {
+	case r.Reason != "":
+		return r.Reason
+	case len(r.Warnings) > 0:
+		return strings.Join(r.Warnings, "; ")
+	case r.Partial:
+		return "some pages are missing"
+	default:
+		return "-"
+	}
+}
+
+// summary is the counts in a sentence.
+func summary(r ingest.Report) string {
+	if r.Files == 0 {
+		return "no files"
+	}
+	parts := []string{}
+	for _, c := range []struct {
+		n    int
+		what string
+	}{
+		{r.Completed, "completed"}, {r.Present, "already there"}, {r.Duplicate, "duplicate"}, {r.Queued, "queued"},
+		{r.Skipped, "skipped"}, {r.Failed, "failed"}, {r.Interrupted, "interrupted"},
+	} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	text := fmt.Sprintf("%d file%s: %s; ", r.Files, plural(r.Files), strings.Join(parts, ", "))
+	if r.Uploaded == 0 {
+		return text + fmt.Sprintf("nothing uploaded, %.1f s", r.Seconds)
+	}
+	return text + fmt.Sprintf("%s uploaded in %.1f s (%s/s)", ingest.Bytes(r.Uploaded), r.Seconds,
+		ingest.Bytes(int64(float64(r.Uploaded)/max(r.Seconds, 0.001))))
+}
