@@ -24,13 +24,27 @@ func Python(t *testing.T) string {
 
 // FindPython returns the python below .cache that can import RQ, or "" where
 // there is none.
-func FindPython() string {
+func FindPython() string { return findPython("venv") }
+
+// NamedPython returns the python of the environment that
+// "scripts/fetch-python.sh NAME ..." made below .cache. Without one the test is
+// skipped.
+func NamedPython(t *testing.T, name string) string {
+	t.Helper()
+	p := findPython("venv-" + name)
+	if p == "" {
+		t.Skipf("no python environment %q below .cache (make interop fetches it)", name)
+	}
+	return p
+}
+
+func findPython(env string) string {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
 		return ""
 	}
 	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
-	p := filepath.Join(root, ".cache", "venv", "bin", "python")
+	p := filepath.Join(root, ".cache", env, "bin", "python")
 	if exec.Command(p, "-I", "-c", "import rq").Run() != nil {
 		return ""
 	}

@@ -17,7 +17,9 @@ local function main()
         w('HSET', K.worker(worker), 'shutdown_requested_date', iso())
       end
       if state == 'idle' then
-        w('HSET', K.worker(worker), 'current_job_working_time', '0')
+        if r('HEXISTS', K.worker(worker), 'current_job_working_time') == 1 then
+          w('HSET', K.worker(worker), 'current_job_working_time', '0')
+        end
         w('HDEL', K.worker(worker), 'current_job')
         w('EXPIRE', K.worker(worker), '480')
       end

@@ -30,12 +30,13 @@ def gate(*args, **kwargs):
     return outcome['return']
 
 
-def play(*outcomes):
-    """Ends at once: its nth run as the nth outcome says, "ok" or the text of a ValueError."""
+def play(outcomes='ok'):
+    """Ends at once: its nth run as the nth word says: "broken" fails."""
     job = get_current_job()
     n = job.connection.incr('runs:' + job.id)
+    outcomes = str(outcomes).split()
     outcome = outcomes[min(n, len(outcomes)) - 1]
-    if outcome != 'ok':
+    if outcome == 'broken':
         raise ValueError(outcome)
     return n
 
