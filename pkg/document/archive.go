@@ -145,7 +145,7 @@ func (s *Service) archive(ctx context.Context, id string) (done bool, err error)
 	err = s.queue.Apply(ctx, append(s.asRead(v.Document), sameJob(v)), s.withdraw(v.Document).list, event(id, v.Status, "", "archived"))
 	var raced *rq.ConditionError
 	if errors.As(err, &raced) {
-		s.dropCopy(ctx, id, key)
+		s.dropArchived(ctx, id, key)
 	}
 	if err != nil {
 		return false, err
@@ -156,6 +156,23 @@ func (s *Service) archive(ctx context.Context, id string) (done bool, err error)
 		}
 	}
 	return true, nil
+}
+
+// dropArchived removes the copy of a record that was not moved after all: it
+// was changed or deleted meanwhile. Where Redis has none and it was not
+// deleted, another process has moved it.
+func (s *Service) dropArchived(ctx context.Context, id, key string) {
+	_, err := s.Record(ctx, id)
+	switch {
+	case isNotFound(err):
+		s.dropCopy(ctx, id, key)
+		return
+	case err == nil:
+		err = s.removeKeys(ctx, []string{key})
+	}
+	if err != nil {
+		s.c.Log.Warn().Err(err).Str("document", id).Str("key", key).Msg("removing a copy of a record")
+	}
 }
 
 // isOld reports whether a record is to be moved out of Redis: nothing happened

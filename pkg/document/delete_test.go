@@ -199,8 +199,11 @@ func TestDeleteWhileStorageIsAway(t *testing.T) {
 			t.Error("keeping while the storage is away succeeded")
 		}
 		f.s3.Restart(t)
-		if kept, err := f.keep(t.Context()); err != nil || kept.Removed != 1 || len(f.objects()) > 0 {
-			t.Errorf("kept %+v, %v; the bucket has %q", kept, err, f.objects())
+		for f.rdb.Exists(t.Context(), f.k.removing()).Val() != 0 { // a slow machine needs more than one round
+			f.mustKeep()
+		}
+		if len(f.objects()) > 0 {
+			t.Errorf("the bucket has %q", f.objects())
 		}
 	})
 }

@@ -95,10 +95,16 @@ type effects struct {
 	jobID string
 	at    time.Time
 	list  []rq.Effect
+	// made: the script makes the record, so nothing can be guarded by it.
+	made bool
 }
 
 // add appends a write that is only made while the record is this job's.
 func (e *effects) add(effect rq.Effect) {
+	if e.made {
+		e.list = append(e.list, effect)
+		return
+	}
 	e.list = append(e.list, effect.When(rq.Guard{Key: e.k.document(e.id), Field: "job_id", Is: e.jobID}))
 }
 

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -232,14 +233,26 @@ func (f *fixture) manifest(d *Document, execution, sha, text string) *Manifest {
 func (f *fixture) complete(sha, text string) (*Document, rq.Finished) {
 	f.t.Helper()
 	c, d := f.begin()
-	m := f.manifest(d, c.Execution.ID, sha, text)
-	prefix := ArtifactPrefix(d.ID, c.Execution.ID)
-	f.object(prefix+TextName, "hello world")
-	f.object(prefix+ChunksName, "{\"index\":0}\n{\"index\":1}\n")
-	f.object(prefix+ManifestName, "{}")
+	m := f.stored(d, f.manifest(d, c.Execution.ID, sha, text))
 	effects, conditions := f.Complete(d, m)
 	done := f.finish(c, rq.Outcome{Kind: rq.OutcomeFinish, Effects: effects, Conditions: conditions})
 	return d, done
+}
+
+// stored writes the artifacts of a run, as the pipeline does before its commit.
+func (f *fixture) stored(d *Document, m *Manifest) *Manifest {
+	f.t.Helper()
+	prefix := ArtifactPrefix(d.ID, m.ExecutionID)
+	f.object(prefix+TextName, "hello world")
+	f.object(prefix+ChunksName, "{\"index\":0}\n{\"index\":1}\n")
+	m.StartedAt, m.Attempts, m.Seconds, m.StoredBytes = f.clock.now(), d.Attempts+1, 1.25, 35
+	f.Seal(d, m)
+	b, err := json.Marshal(m)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.object(prefix+ManifestName, string(b))
+	return m
 }
 
 // wantError fails unless err is an *Error of that kind and code.

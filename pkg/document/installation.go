@@ -162,8 +162,8 @@ func (i installation) check(bucket string) error {
 		return refuse(CodeOtherInstallation, "Bucket %s has documents but no %s, so it is not known whose they are (Redis is of installation %s). "+
 			"Restore that object, or use another bucket or prefix.", bucket, installationObject, i.redis)
 	case i.bucket != "":
-		return refuse(CodeRecordsMissing, "Redis knows nothing of the documents in bucket %s: it is empty or another one. Restore it from a backup. "+
-			"If its records are really lost, set the key installation (with docsvc's prefix) to %s to go on without them.", bucket, i.bucket)
+		return refuse(CodeRecordsMissing, "Redis knows nothing of the documents in bucket %s: it is empty or another one. "+
+			"Restore it from a backup, or have its records made again from the bucket: docsvc documents rebuild", bucket)
 	}
 	return refuse(CodeRecordsMissing, "Bucket %s has objects below %s or %s, but neither it nor Redis says of which installation. "+
 		"Use another bucket or prefix, or move them away.", bucket, UploadsPrefix, DocumentsPrefix)

@@ -162,7 +162,7 @@ func (s *Service) Complete(d *Document, m *Manifest) ([]rq.Effect, []rq.Conditio
 	e.at = m.ProcessedAt
 	e.become(Completed, slices.Concat(learned(m), m.ending(), removedUpload(d))...)
 	e.count(m.counted(Completed), 1)
-	if sealed {
+	if sealed && m.Attempts <= 1 { // else a copy of an earlier end may be there
 		e.add(rq.ZRem(e.k.unsaved(), e.id))
 		e.unsavedIfChanged(d, "title", "description", "tags")
 	} else {

@@ -43,6 +43,12 @@ func (s *Service) save(ctx context.Context, id string) (saved bool, err error) {
 	if errors.As(err, &raced) {
 		s.dropCopy(ctx, id, key)
 	}
+	if err == nil && !d.restored.IsZero() {
+		// Brought back from the archive, which now need not have it any more.
+		if err := s.removeKeys(ctx, []string{manifestKey(id, ArchivedExecution)}); err != nil {
+			s.c.Log.Warn().Err(err).Str("document", id).Msg("removing the archived copy of a record that was brought back")
+		}
+	}
 	return err == nil, err
 }
 
@@ -53,6 +59,6 @@ func (s *Service) dropCopy(ctx context.Context, id, key string) {
 		err = s.removeKeys(ctx, []string{key})
 	}
 	if err != nil {
-		s.c.Log.Warn().Err(err).Str("document", id).Msg("removing the copy of a deleted record: it is tried again")
+		s.c.Log.Warn().Err(err).Str("document", id).Str("key", key).Msg("removing a copy of a record")
 	}
 }

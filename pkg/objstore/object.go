@@ -21,6 +21,7 @@ type Object struct {
 	ETag         string // without quotes
 	VersionID    string // empty in a bucket without versions
 	ContentType  string
+	Disposition  string // Content-Disposition; only Stat and Get tell it
 	Size         int64 // bytes
 	LastModified time.Time
 }
@@ -187,5 +188,5 @@ func (s *Store) object(info minio.ObjectInfo, key string) Object {
 		version = "" // S3's name for the only version in a bucket without versions
 	}
 	return Object{Key: key, ETag: strings.Trim(info.ETag, `"`), VersionID: version,
-		ContentType: info.ContentType, Size: info.Size, LastModified: info.LastModified}
+		ContentType: info.ContentType, Disposition: info.Metadata.Get("Content-Disposition"), Size: info.Size, LastModified: info.LastModified}
 }
