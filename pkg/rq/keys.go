@@ -7,10 +7,13 @@ const (
 	keyQueues    = "rq:queues"    // set of rq:queue:Q
 	keyWorkers   = "rq:workers"   // set of rq:worker:W
 	keySuspended = "rq:suspended" // exists while workers are suspended
+	keyGroups    = "rq:groups"    // set of group names
 
 	prefixJob    = "rq:job:"
 	prefixQueue  = "rq:queue:"
 	prefixWorker = "rq:worker:"
+
+	prefixExecution = "rq:execution:"
 )
 
 func keyJob(id string) string          { return prefixJob + id }

@@ -1,0 +1,350 @@
+package rq
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	scriptFsckLook = compile("job", "fsck_look")
+	scriptFsckEdit = compile("job", "fsck_edit")
+)
+
+// word is a word of a command, of any bytes; in JSON a text, or {"base64": ...}
+// where it is no valid UTF-8.
+type word string
+
+func (x word) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(string(x)) {
+		return json.Marshal(string(x))
+	}
+	return json.Marshal(map[string]string{"base64": base64.StdEncoding.EncodeToString([]byte(x))})
+}
+
+func (x *word) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		*x = word(s)
+		return nil
+	}
+	var m struct {
+		Base64 []byte `json:"base64"`
+	}
+	err := json.Unmarshal(b, &m)
+	*x = word(m.Base64)
+	return err
+}
+
+// command is a command of Redis, or one that fsck_edit.lua adds.
+type command []word
+
+func w(words ...string) command {
+	c := make(command, len(words))
+	for i, x := range words {
+		c[i] = word(x)
+	}
+	return c
+}
+
+func (c command) texts() []string {
+	list := make([]string, len(c))
+	for i, x := range c {
+		list[i] = string(x)
+	}
+	return list
+}
+
+// probe must hold for commands to be made; see fsck_edit.lua.
+type probe struct {
+	Read command `json:"read"`
+	Is   string  `json:"is"` // "=", "none", "some" or "any"
+	Text word    `json:"text,omitempty"`
+}
+
+// hashIs holds while the field is as it was read; one that is empty may as
+// well be missing.
+func hashIs(key, field string, x fact) probe {
+	if !x.is {
+		return probe{w("HGET", key, field), "none", ""}
+	}
+	return probe{w("HGET", key, field), "=", word(x.text)}
+}
+
+// edit is one change and how it is undone. before reads what is there, do
+// changes it, and undo, given what before found, answers what must hold for it
+// to be as do left it, and the commands that bring back what was there.
+type edit struct {
+	before []probe
+	do     command
+	undo   func(found []*string) ([]probe, []command)
+	after  *probe // when before found this already, there is nothing to do
+	whole  string // the key whose whole content has to be read for undo
+}
+
+// setScore sets a member's score, nil removes it.
+func setScore(key, member string, score *string) edit {
+	read := w("ZSCORE", key, member)
+	e := edit{before: []probe{{read, "any", ""}}, do: w("ZREM", key, member)}
+	after := probe{read, "none", ""}
+	if score != nil {
+		e.do, after = w("ZADD", key, *score, member), probe{read, "=", word(*score)}
+	}
+	e.after = &after
+	e.undo = func(found []*string) ([]probe, []command) {
+		if found[0] == nil {
+			return []probe{after}, []command{w("ZREM", key, member)}
+		}
+		return []probe{after}, []command{w("ZADD", key, *found[0], member)}
+	}
+	return e
+}
+
+// setMember puts a member into a set, or takes it out.
+func setMember(key, member string, in bool) edit {
+	read, put, drop := w("SISMEMBER", key, member), w("SADD", key, member), w("SREM", key, member)
+	e := edit{before: []probe{{read, "any", ""}}, do: drop}
+	after := probe{read, "=", "0"}
+	if in {
+		e.do, after.Text = put, "1"
+	}
+	e.after = &after
+	e.undo = func(found []*string) ([]probe, []command) {
+		if found[0] != nil && *found[0] == "1" {
+			return []probe{after}, []command{put}
+		}
+		return []probe{after}, []command{drop}
+	}
+	return e
+}
+
+// setField sets a hash field; remove takes it away.
+func setField(key, field, value string, remove bool) edit {
+	read := w("HGET", key, field)
+	e := edit{before: []probe{{read, "any", ""}}, do: w("HSET", key, field, value)}
+	after := probe{read, "=", word(value)}
+	if remove {
+		e.do, after = w("HDEL", key, field), probe{read, "none", ""}
+	}
+	e.after = &after
+	e.undo = func(found []*string) ([]probe, []command) {
+		if found[0] == nil {
+			return []probe{after}, []command{w("HDEL", key, field)}
+		}
+		return []probe{after}, []command{w("HSET", key, field, *found[0])}
+	}
+	return e
+}
+
+// removeEntry takes the first such entry out of a list. It is put back before
+// the entry that followed it.
+func removeEntry(key, entry string) edit {
+	return edit{
+		before: []probe{{w("LPOS", key, entry), "some", ""}, {w("AFTER", key, entry), "any", ""}},
+		do:     w("LREM", key, "1", entry),
+		undo: func(found []*string) ([]probe, []command) {
+			if found[1] == nil {
+				return nil, []command{w("RPUSH", key, entry)}
+			}
+			return nil, []command{w("PUTBACK", key, entry, *found[1], *found[0], "0")}
+		},
+	}
+}
+
+// push puts an entry that is not there to the head or tail of a list.
+func push(key, entry string, tail bool) edit {
+	op := "LPUSH"
+	if tail {
+		op = "RPUSH"
+	}
+	return edit{
+		before: []probe{{w("LPOS", key, entry), "none", ""}}, do: w(op, key, entry),
+		undo: func([]*string) ([]probe, []command) {
+			return []probe{{w("LPOS", key, entry), "some", ""}}, []command{w("LREM", key, "1", entry)}
+		},
+	}
+}
+
+// deleteKey deletes a small key as it was read; one that is missing is no
+// reason not to go on.
+func deleteKey(key string) edit {
+	return edit{before: []probe{{w("CONTENT", key), "any", ""}}, do: w("DEL", key), whole: key}
+}
+
+func renameKey(key, to string) edit {
+	return edit{
+		before: []probe{{w("EXISTS", to), "=", "0"}}, do: w("RENAME", key, to),
+		undo: func([]*string) ([]probe, []command) {
+			return []probe{{w("EXISTS", key), "=", "0"}, {w("EXISTS", to), "=", "1"}}, []command{w("RENAME", to, key)}
+		},
+	}
+}
+
+// expireKey gives a key a time to live that has none.
+func expireKey(key string, seconds int) edit {
+	return edit{
+		before: []probe{{w("TTL", key), "=", "-1"}}, do: w("EXPIRE", key, strconv.Itoa(seconds)),
+		undo: func([]*string) ([]probe, []command) {
+			return []probe{{w("EXISTS", key), "=", "1"}}, []command{w("PERSIST", key)}
+		},
+	}
+}
+
+// addEntry appends to a stream, under an id that is later than all in it.
+func addEntry(key, id string, fields []string) edit {
+	return edit{
+		before: []probe{{w("EXISTS", key), "any", ""}}, do: append(w("XADD", key, id), w(fields...)...),
+		undo: func(found []*string) ([]probe, []command) {
+			if found[0] != nil && *found[0] == "0" {
+				return []probe{{w("XLEN", key), "=", "1"}}, []command{w("DEL", key)}
+			}
+			return []probe{{w("EXISTS", key), "=", "1"}}, []command{w("XDEL", key, id)}
+		},
+	}
+}
+
+// repair is what is to be done about a finding.
+type repair struct {
+	probes []probe
+	edits  []edit
+	move   *move
+}
+
+func (r *repair) when(p ...probe) *repair {
+	r.probes = append(r.probes, p...)
+	return r
+}
+
+// editCall runs fsck_edit.lua; without a token it only reads.
+func (c *Client) editCall(token string, probes []probe, commands []command, fields []string, labels map[string]string, effects []Effect) call {
+	t := c.tape().str(token).num(int64(len(probes)))
+	for _, p := range probes {
+		t.list(p.Read.texts()).str(p.Is, string(p.Text))
+	}
+	t.num(int64(len(commands)))
+	var keys []string
+	for _, x := range commands {
+		t.list(x.texts())
+		if k := string(x[1]); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return call{scriptFsckEdit, keys, t.list(fields).labels(labels).effects(effects)}
+}
+
+// maxUndo is how many elements a key may have that is deleted.
+const maxUndo = 10000
+
+var errTooLarge = errors.New("too large to be undone")
+
+// content reads a key as the commands that make it; none when it is missing.
+func (c *Client) content(ctx context.Context, key string) ([]command, error) {
+	kind, err := c.rdb.Type(ctx, key).Result()
+	if err != nil || kind == "none" {
+		return nil, err
+	}
+	ttl, err := c.rdb.PTTL(ctx, key).Result()
+	if err != nil {
+		return nil, err
+	}
+	if n, err := c.size(ctx, kind, key); err != nil || n > maxUndo {
+		return nil, errors.Join(err, fmt.Errorf("%s: %w", key, errTooLarge))
+	}
+	var out []command
+	add := func(op string, words ...string) { // in commands of a bounded length
+		for part := range slices.Chunk(words, 500) {
+			out = append(out, append(w(op, key), w(part...)...))
+		}
+	}
+	switch kind {
+	case "string":
+		v, err := c.rdb.Get(ctx, key).Result()
+		if err != nil {
+			return nil, err
+		}
+		add("SET", v)
+	case "list":
+		v, err := c.rdb.LRange(ctx, key, 0, -1).Result()
+		if err != nil {
+			return nil, err
+		}
+		add("RPUSH", v...)
+	case "set":
+		v, err := c.rdb.SMembers(ctx, key).Result()
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(v)
+		add("SADD", v...)
+	case "hash":
+		v, err := c.rdb.HGetAll(ctx, key).Result()
+		if err != nil {
+			return nil, err
+		}
+		var flat []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			flat = append(flat, name, v[name])
+		}
+		add("HSET", flat...)
+	case "zset":
+		v, err := c.rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
+		if err != nil {
+			return nil, err
+		}
+		var flat []string
+		for _, z := range v {
+			flat = append(flat, strings.ToLower(plain(z.Score)), fmt.Sprint(z.Member))
+		}
+		add("ZADD", flat...)
+	case "stream":
+		if out, err = c.entries(ctx, key); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("%s is a %s: %w", key, kind, errTooLarge)
+	}
+	if ttl > 0 {
+		out = append(out, w("PEXPIRE", key, strconv.FormatInt(ttl.Milliseconds(), 10)))
+	}
+	return out, nil
+}
+
+func (c *Client) size(ctx context.Context, kind, key string) (int64, error) {
+	switch kind {
+	case "list":
+		return c.rdb.LLen(ctx, key).Result()
+	case "set":
+		return c.rdb.SCard(ctx, key).Result()
+	case "hash":
+		return c.rdb.HLen(ctx, key).Result()
+	case "zset":
+		return c.rdb.ZCard(ctx, key).Result()
+	case "stream":
+		return c.rdb.XLen(ctx, key).Result()
+	}
+	return 1, nil
+}
+
+// entries reads a stream with its fields in their order, which go-redis gives
+// as a map.
+func (c *Client) entries(ctx context.Context, key string) ([]command, error) {
+	list, err := c.rdb.Do(ctx, "XRANGE", key, "-", "+").Slice()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, err
+	}
+	var out []command
+	for _, e := range list {
+		r := reply{e}
+		out = append(out, append(w("XADD", key, r.at(0).text()), w(r.at(1).texts()...)...))
+	}
+	return out, nil
+}
