@@ -39,23 +39,19 @@ func (d *differences) compare(t *testing.T, scenario string, want, got *interop)
 	defer d.mu.Unlock()
 	d.scenarios[scenario] = true
 	d.runs++
-	who := fmt.Sprintf("%s -> %s", got.producer, got.worker)
-	if got.turns.worker {
-		who = "in turns"
-	}
 	for i := range min(len(want.dumps), len(got.dumps)) {
 		d.steps++
 		lines := d.unintended(scenario, want.labels[i], diff(want.dumps[i], got.dumps[i]))
 		for _, line := range lines {
 			d.found++
-			t.Errorf("%s, %s", who, line)
+			t.Errorf("%s, %s", got.who, line)
 		}
 		if len(lines) > 0 {
 			return // what follows would only repeat it
 		}
 	}
 	if !slices.Equal(want.labels, got.labels) {
-		t.Errorf("%s: took the steps %q, want %q", who, got.labels, want.labels)
+		t.Errorf("%s: took the steps %q, want %q", got.who, got.labels, want.labels)
 	}
 }
 

@@ -37,7 +37,8 @@ type interop struct {
 	lane             *lane
 	producer, worker side
 	turns            turns
-	begins           int // executions begun so far
+	who              string // for messages
+	begins           int    // executions begun so far
 	start            time.Time
 	dumps            []keyspace
 	labels           []string
@@ -428,7 +429,10 @@ func compareSides(t *testing.T, l *lane, s scenario, met *differences) {
 	s.steps(want)
 	run := func(producer, worker side, u turns) {
 		r := l.fresh(t, producer, worker)
-		r.turns = u
+		r.turns, r.who = u, fmt.Sprintf("%s -> %s", producer, worker)
+		if u.worker {
+			r.who = "in turns"
+		}
 		s.steps(r)
 		met.compare(t, s.name, want, r)
 	}

@@ -41,8 +41,10 @@ local function main()
   -- A failed job keeps its time to live until it runs, as in RQ, but starts it
   -- anew: a requeued job must not vanish in a long queue.
   local named = getnumber(j, 'failure_ttl') or 31536000
-  if redis.call('TTL', K.job(j)) > 0 and named > 0 then
-    expire(j, named)
+  for _, key in ipairs({ K.job(j), K.dependents(j), K.dependencies(j) }) do
+    if named > 0 and redis.call('TTL', key) > 0 then
+      w('EXPIRE', key, int(named))
+    end
   end
   enqueue(j, q, front)
   apply(effects)

@@ -27,7 +27,7 @@ except ImportError:  # RQ before 2.3, and before 2.4
     Repeat = CronScheduler = None
 
 URL = sys.argv[1]
-connection = redis.Redis.from_url(URL)
+connection = redis.Redis.from_url(URL, max_connections=5000)  # subscriptions linger a while
 
 # Whatever RQ or a job prints must not mix with the answers.
 answers = os.fdopen(os.dup(1), 'w', buffering=1)
