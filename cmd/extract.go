@@ -92,7 +92,8 @@ func (a *app) runExtract(ctx context.Context, f extractFlags, args []string) (er
 	p := &extractPrinter{app: a, form: c.Form, several: !oneFile(args), tree: c.Tree != nil}
 	err = localextract.Run(ctx, c, args, p.take)
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("stopped; %d file%s done", p.extracted, plural(p.extracted))
+		fmt.Fprintf(a.stderr, "docsvc: stopped; %d file%s done\n", p.extracted, plural(p.extracted))
+		return &silentError{status: exitInterrupted}
 	}
 	if err != nil {
 		return err
