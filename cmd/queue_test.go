@@ -301,3 +301,56 @@ func TestConfirm(t *testing.T) {
 		}
 	}
 }
+
+func TestQueueEnqueue(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, redistest.Start(t, redistest.Miniredis))
+	out, errs, status := s.run("enqueue", "app.work", "1", ":2", "k%=(3,)", "--job-id", "j1", "-q", "q")
+	if status != exitDone || out != "Enqueued app.work('1', 2, k=(3,)) with job-id 'j1'.\n" || !strings.Contains(errs, "no worker listens to q yet") {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+	if err := s.queue.RegisterWorkers(t.Context(), []rq.WorkerBirth{{Name: "w.1", Queues: []string{"q"}, Host: "here", PID: 7, Version: "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	// Every option reaches the job.
+	s.ok("Enqueued app.work('-1') with job-id 'j2'.\n", "enqueue", "--queue", "q", "--job-id", "j2", "--timeout", "1h", "--result-ttl", "10m", "--ttl", "2d",
+		"--failure-ttl", "90", "--description", "what it is", "--at-front", "--retry-max", "2", "--retry-interval", "10", "--retry-interval", "20",
+		"--unique", "--serializer", "json", "--", "app.work", "-1")
+	j, err := s.queue.Job(t.Context(), "j2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.Timeout != time.Hour || *j.ResultTTL != 10*time.Minute || *j.TTL != 48*time.Hour || *j.FailureTTL != 90*time.Second || j.Description != "what it is" ||
+		*j.RetriesLeft != 2 || len(j.RetryIntervals) != 2 || j.Serializer != rq.JSON || len(j.Args) != 1 || j.Args[0] != "-1" {
+		t.Errorf("%+v", j)
+	}
+	if ids := s.rdb.LRange(t.Context(), "rq:queue:q", 0, -1).Val(); strings.Join(ids, " ") != "j2 j1" {
+		t.Errorf("queue %v", ids)
+	}
+	s.ok("", "enqueue", "app.work", "-q", "q", "--quiet")
+	var job enqueuedJob
+	s.json(&job, "enqueue", "app.work", "-q", "q", "--job-id", "j3", "--depends-on", "j1", "--depends-on", "j2")
+	if job != (enqueuedJob{"j3", "deferred", "q", "app.work()"}) {
+		t.Errorf("%+v", job)
+	}
+	s.json(&job, "enqueue", "app.work", "-q", "q", "--schedule-in", "1h")
+	if job.Status != "scheduled" || job.ID == "" {
+		t.Errorf("%+v", job)
+	}
+	s.json(&job, "enqueue", "app.work", "-q", "q", "--schedule-at", time.Now().Add(time.Hour).Format("2006-01-02T15:04:05"))
+	if job.Status != "scheduled" {
+		t.Errorf("%+v", job)
+	}
+	s.fails(exitFailed, []string{"job j1 exists and is queued"}, "enqueue", "app.work", "-q", "q", "--job-id", "j1", "--unique")
+	s.fails(exitUsage, []string{"--timeout 0 is not allowed", "see: docsvc queue enqueue --help"}, "enqueue", "app.work", "--timeout", "0")
+	s.fails(exitUsage, []string{"--retry-interval goes with --retry-max"}, "enqueue", "app.work", "--retry-interval", "5")
+	s.fails(exitUsage, []string{"argument 1: "}, "enqueue", "app.work", ":{")
+	s.fails(exitUsage, []string{"docsvc queue enqueue takes at least 1 argument"}, "enqueue")
+	s.fails(exitUsage, []string{"queue name \"a,b\""}, "enqueue", "app.work", "-q", "a,b")
+
+	// A configured queue's own settings apply.
+	s.json(&job, "enqueue", "app.work", "--queue", "document_processing")
+	if j, err = s.queue.Job(t.Context(), job.ID); err != nil || j.Timeout != 30*time.Minute || j.RetriesLeft == nil || *j.RetriesLeft != 3 {
+		t.Errorf("%+v, %v", j, err)
+	}
+}

@@ -32,7 +32,8 @@ started job for OutcomeStop. Suspend keeps Claim from giving jobs.
 
 Every arrow is one Lua script: it happens whole or not at all, in one round
 trip, together with the Effects that the caller brings (records, indexes) and
-one entry in the events stream. deferred jobs come from Python producers only.
+one entry in the events stream. Enqueue makes a job deferred while one of the
+jobs it depends on exists and has not finished.
 
 # Who calls what
 

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/docsvc/docsvc/pkg/rq/pickle"
+	"github.com/docsvc/docsvc/pkg/rq/pyjson"
 )
 
 // Unique says what an enqueue does when a job of its id exists.
@@ -37,6 +40,11 @@ type Spec struct {
 	Args   []any
 	Kwargs map[string]any
 
+	// Keywords are Kwargs in an order of their own, in their place when set.
+	Keywords pickle.Dict
+	// ArgsList writes Args as a list, as rq's command line does, not a tuple.
+	ArgsList bool
+
 	Description string // empty: the call as RQ writes it
 	Meta        map[string]any
 
@@ -48,6 +56,7 @@ type Spec struct {
 
 	AtFront    bool
 	At         time.Time // when set and in the future: scheduled, not queued
+	DependsOn  []string  // jobs to wait for: deferred while one exists that has not finished
 	Unique     Unique
 	Serializer Serializer
 
@@ -60,7 +69,7 @@ const batch = 500
 
 // Enqueue puts one job on its queue. It is safe to repeat after a lost reply
 // inside the client; two calls are two enqueues. With ErrActive the job that
-// exists is returned too.
+// exists is returned too. To the EffectsFunc a job that is deferred is queued.
 func (c *Client) Enqueue(ctx context.Context, s Spec) (*Job, error) {
 	jobs, errs, err := c.enqueue(ctx, []Spec{s})
 	if err != nil {
@@ -122,7 +131,7 @@ func (c *Client) enqueue(ctx context.Context, specs []Spec) ([]*Job, []error, er
 			ttl = ttlSeconds(*j.TTL)
 		}
 		keys = append(keys, keyJob(j.ID), keyQueue(j.Queue))
-		t.str(j.ID, j.Queue, s.Unique.text(), when).flag(s.AtFront).str(ttl).list(fields).str(reason)
+		t.str(j.ID, j.Queue, s.Unique.text(), when).flag(s.AtFront).str(ttl).list(s.DependsOn).list(fields).str(reason)
 		t.labels(extra.Labels).conditions(s.Conditions).effects(effects)
 		jobs[i], transitions[i] = j, tr
 	}
@@ -134,6 +143,7 @@ func (c *Client) enqueue(ctx context.Context, specs []Spec) ([]*Job, []error, er
 	for i := range specs {
 		jobs[i], errs[i] = enqueued(jobs[i], r.at(i))
 		if errs[i] == nil {
+			transitions[i].To = jobs[i].Status
 			c.o.Observer.Transition(transitions[i])
 		}
 	}
@@ -144,6 +154,9 @@ func (c *Client) enqueue(ctx context.Context, specs []Spec) ([]*Job, []error, er
 func enqueued(j *Job, r reply) (*Job, error) {
 	switch r.at(0).text() {
 	case "ok":
+		if Status(r.at(1).text()) == StatusDeferred {
+			j.Status, j.EnqueuedAt = StatusDeferred, time.Time{}
+		}
 		return j, nil
 	case "active":
 		return decodeJob(j.ID, r.at(1).texts(), r.at(2).texts()), fmt.Errorf("job %s: %w", j.ID, ErrActive)
@@ -181,6 +194,9 @@ func (c *Client) withDefaults(s Spec) Spec {
 	if s.ID == "" {
 		s.ID = newJobID()
 	}
+	if m, ok := s.Keywords.StringMap(); ok && s.Keywords != nil {
+		s.Kwargs = m
+	}
 	if s.Description == "" {
 		s.Description = callString(s.Func, s.Args, s.Kwargs)
 	}
@@ -200,6 +216,20 @@ func (s Spec) check() error {
 	if s.TTL != nil && *s.TTL <= 0 {
 		return fmt.Errorf("ttl %s: must be positive", *s.TTL)
 	}
+	for _, id := range s.DependsOn {
+		if err := checkJobID(id); err != nil {
+			return fmt.Errorf("depends on: %w", err)
+		}
+		if id == s.ID {
+			return fmt.Errorf("job %s can't depend on itself", id)
+		}
+	}
+	if _, ok := s.Keywords.StringMap(); !ok {
+		return errors.New("a keyword argument is not named by text")
+	}
+	if s.Unique != UniqueNo && len(s.DependsOn) > 0 {
+		return errors.New("a unique job can't depend on others")
+	}
 	if s.Retry != nil {
 		for _, d := range s.Retry.Intervals {
 			if d < 0 {
@@ -210,13 +240,25 @@ func (s Spec) check() error {
 	return nil
 }
 
+// call is the payload.
+func (s Spec) call() pickle.Tuple {
+	args, kwargs := any(pickle.Tuple(s.Args)), any(s.Kwargs)
+	if s.ArgsList {
+		args = slices.Concat([]any{}, s.Args)
+	}
+	if s.Keywords != nil {
+		kwargs = s.Keywords
+	}
+	return pickle.Tuple{s.Func, nil, args, kwargs}
+}
+
 // newJob builds the job and its hash fields, in the order in which RQ saves
 // them (rq/job.py, to_dict); status and enqueued_at are written by the script.
 func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if err := s.check(); err != nil {
 		return nil, nil, err
 	}
-	data, err := encodePayload(s.Serializer, s.Func, s.Args, s.Kwargs)
+	data, err := encodeCall(s.Serializer, s.call())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -241,6 +283,13 @@ func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	}
 	if s.FailureTTL != nil {
 		f = append(f, "failure_ttl", ttlSeconds(*s.FailureTTL))
+	}
+	if len(s.DependsOn) > 0 {
+		ids, err := pyjson.Encode(s.DependsOn)
+		if err != nil {
+			return nil, nil, err
+		}
+		f = append(f, "dependency_id", s.DependsOn[0], "dependency_ids", string(ids))
 	}
 	if len(s.Meta) > 0 {
 		meta, err := encodeValue(s.Serializer, s.Meta)

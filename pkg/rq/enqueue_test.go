@@ -247,7 +247,7 @@ func TestEnqueueRepeatedEnqueuesOnce(t *testing.T) {
 		send := func() reply {
 			tp := f.tape().str("token").num(2)
 			for _, id := range []string{"j1", "j2"} {
-				tp.str(id, "q", "active", "").flag(false).str("").list(fields).str("enqueued").labels(nil)
+				tp.str(id, "q", "active", "").flag(false).str("").list(nil).list(fields).str("enqueued").labels(nil)
 				var cond []Condition
 				if id == "j2" {
 					cond = []Condition{{Guard: Guard{Key: "never"}}}

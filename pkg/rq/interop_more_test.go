@@ -14,7 +14,7 @@ import (
 )
 
 func allScenarios() []scenario {
-	return slices.Concat(scenarios, moreScenarios, differing, randomScenarios())
+	return slices.Concat(scenarios, moreScenarios, commandLineScenarios, differing, randomScenarios())
 }
 
 var moreScenarios = []scenario{

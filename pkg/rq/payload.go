@@ -34,9 +34,13 @@ func encodePayload(s Serializer, fn string, args []any, kwargs map[string]any) (
 	if kwargs == nil {
 		kwargs = map[string]any{}
 	}
-	plain, err := encodeValue(s, pickle.Tuple{fn, nil, pickle.Tuple(args), kwargs})
+	return encodeCall(s, pickle.Tuple{fn, nil, pickle.Tuple(args), kwargs})
+}
+
+func encodeCall(s Serializer, call pickle.Tuple) ([]byte, error) {
+	plain, err := encodeValue(s, call)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the call of %s: %w", fn, err)
+		return nil, fmt.Errorf("encoding the call of %s: %w", call[0], err)
 	}
 	return deflate(string(plain)) // level 6, as Python's zlib.compress
 }
@@ -144,12 +148,16 @@ func decodeValue(data []byte) (any, Serializer, error) {
 // (rq/utils.py, get_call_string): each argument as Python prints it, cut to
 // 75 characters, keywords in the order of their text.
 func callString(fn string, args []any, kwargs map[string]any) string {
+	return describeCall(fn, args, kwargs, cutArgument)
+}
+
+func describeCall(fn string, args []any, kwargs map[string]any, cut func(string) string) string {
 	parts := make([]string, 0, len(args)+len(kwargs))
 	for _, a := range args {
-		parts = append(parts, cutArgument(pickle.Repr(a)))
+		parts = append(parts, cut(pickle.Repr(a)))
 	}
 	for k, v := range kwargs {
-		parts = append(parts, k+"="+cutArgument(pickle.Repr(v)))
+		parts = append(parts, k+"="+cut(pickle.Repr(v)))
 	}
 	slices.Sort(parts[len(args):])
 	return fn + "(" + strings.Join(parts, ", ") + ")"

@@ -1,17 +1,18 @@
--- enqueue: puts new jobs on their queues, or into rq:scheduled.
+-- enqueue: puts new jobs on their queues, into rq:scheduled, or into
+-- rq:deferred while one of the jobs they depend on exists and has not finished.
 --
 -- KEYS  rq:queues, then per job its hash and its queue's list
 -- ARGV  after the prelude's: token of this call; number of jobs, then per job
 --       its id, queue, unique rule "", "active" or "any"; unix second to run
 --       at or "" for at once; 1 for the front; time to live in seconds or "";
---       list of hash fields and values; reason; list of event labels;
+--       list of jobs it depends on; list of hash fields and values; reason; list of event labels;
 --       conditions; effects
 -- Reply one entry per job:
---       { 'ok' }
+--       { 'ok', status }
 --       { 'active', hash as flat list, fields left out }
 --       { 'condition', index, key, found }
 --       { 'type', key } the key is there with another type
--- A job that this call enqueued before (its reply was lost) is { 'ok' } too.
+-- A job that this call enqueued before (its reply was lost) is { 'ok', ... } too.
 
 local final = { finished = true, failed = true, stopped = true, canceled = true }
 
@@ -26,6 +27,26 @@ local function forget(j)
   end
   w('DEL', K.job(j))
   w('HDEL', K.recovered, j)
+end
+
+-- unmet reports whether a job must wait for one of its parents (rq/queue.py,
+-- setup_dependencies). Missing ones count as finished.
+local function unmet(parents)
+  for _, p in ipairs(parents) do
+    if (r('HLEN', K.job(p)) or 0) > 0 and get(p, 'status') ~= 'finished' then
+      return true
+    end
+  end
+  return false
+end
+
+-- defer registers j with all its parents (rq/job.py, register_dependency).
+local function defer(j, q, parents)
+  w('ZADD', K.deferred(q), int(sec), j)
+  for _, p in ipairs(parents) do
+    w('SADD', K.dependents(p), j)
+    w('SADD', K.dependencies(j), p)
+  end
 end
 
 local function put(token, s)
@@ -47,7 +68,7 @@ local function put(token, s)
   end
   decide(s.effects)
 
-  local to = s.when == '' and 'queued' or 'scheduled'
+  local to = s.when ~= '' and 'scheduled' or unmet(s.parents) and 'deferred' or 'queued'
   event({ 'job', s.id, 'queue', s.queue, 'from', exists and status or '', 'to', to, 'reason', s.reason }, s.labels)
   receipt(token)
   claimkeys(s.conditions)
@@ -60,16 +81,19 @@ local function put(token, s)
     s.fields[#s.fields + 1] = iso()
   end
   w('HSET', K.job(s.id), 'status', to, unpack(s.fields))
+  if to == 'deferred' then
+    defer(s.id, s.queue, s.parents)
+  end
   if s.ttl ~= '' then
     expire(s.id, tonumber(s.ttl))
   end
   if to == 'scheduled' then
     w('ZADD', K.scheduled(s.queue), s.when, s.id)
-  else
+  elseif to == 'queued' then
     w(s.front and 'LPUSH' or 'RPUSH', K.queue(s.queue), s.id)
   end
   apply(s.effects)
-  return { 'ok' }
+  return { 'ok', to }
 end
 
 local function main()
@@ -77,10 +101,10 @@ local function main()
   local replies = {}
   for i = 1, n do
     local s = { id = take(), queue = take(), unique = take(), when = take(), front = take() == '1', ttl = take(),
-      fields = takelist(), reason = take(), labels = takelist(), conditions = takeconditions(),
+      parents = takelist(), fields = takelist(), reason = take(), labels = takelist(), conditions = takeconditions(),
       effects = takeeffects() }
     local mine = token .. ':' .. i
-    replies[i] = done(mine) and { 'ok' } or put(mine, s)
+    replies[i] = done(mine) and { 'ok', get(s.id, 'status') or '' } or put(mine, s)
   end
   return replies
 end
