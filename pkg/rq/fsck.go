@@ -107,6 +107,7 @@ type FsckReport struct {
 	Truncated bool          `json:"truncated"` // there are more than Limit
 	Jobs      int64         `json:"jobs"`      // hashes looked at
 	Entries   int64         `json:"entries"`   // of lists, registries and sets looked at
+	Suspected int           `json:"-"`         // seen once so far
 	Fixed     int           `json:"fixed"`
 	Remaining int           `json:"remaining"` // found and not fixed
 	Seconds   float64       `json:"seconds"`
@@ -307,6 +308,7 @@ func (f *fsck) add(x *fsckFinding) {
 	}
 	f.found[id] = x
 	f.order = append(f.order, id)
+	f.report.Suspected = len(f.order)
 }
 
 // wants reports whether a queue is to be looked at.
