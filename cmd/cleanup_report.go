@@ -37,7 +37,7 @@ func writeReport(w io.Writer, r cleanup.Report) error {
 		notes = append(notes, "dry run: nothing was deleted or changed")
 	}
 	if r.RebuildableCount > 0 {
-		notes = append(notes, fmt.Sprintf("%d complete documents have no record (kept; --include-documents deletes them): %s", r.RebuildableCount, some(r.Rebuildable, r.RebuildableCount)))
+		notes = append(notes, fmt.Sprintf("%d complete documents have no record (kept; make it again with docsvc documents rebuild; --include-documents deletes them): %s", r.RebuildableCount, some(r.Rebuildable, r.RebuildableCount)))
 	}
 	if r.MissingCount > 0 {
 		notes = append(notes, fmt.Sprintf("%d completed documents have lost objects: %s", r.MissingCount, some(r.Missing, r.MissingCount)))

@@ -24,7 +24,7 @@ import (
 func (a *app) documentsCommand() *cobra.Command {
 	c := group("documents", "Look at documents, read and delete them",
 		a.documentsListCommand(), a.documentsGetCommand(), a.documentsStatusCommand(), a.documentsTextCommand(),
-		a.documentsDeleteCommand(), a.documentsStatsCommand(), a.documentsUsageCommand())
+		a.documentsDeleteCommand(), a.documentsStatsCommand(), a.documentsUsageCommand(), a.documentsRebuildCommand())
 	c.Long = "Looks at documents, reads and deletes them.\n" + apiHelp
 	return c
 }

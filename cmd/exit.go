@@ -48,7 +48,7 @@ func exitStatus(err error) int {
 		return silent.status
 	case errors.As(err, &usage), errors.As(err, &setting):
 		return exitUsage
-	case errors.Is(err, rq.ErrNoJob), errors.Is(err, errNoQueue), client.IsNotFound(err):
+	case errors.Is(err, rq.ErrNoJob), errors.Is(err, errNoQueue), client.IsNotFound(err), isNoDocument(err):
 		return exitNotFound
 	default:
 		return exitFailed

@@ -14,7 +14,7 @@ const (
 	// rebuildListed bounds the problems in a report.
 	rebuildListed = 100
 	// rebuildTell is the time between two calls of Progress.
-	rebuildTell = time.Second
+	rebuildTell = 2 * time.Second
 )
 
 // RebuildOptions says what Rebuild is to do.
@@ -25,7 +25,7 @@ type RebuildOptions struct {
 	DryRun bool
 	// ID is the only document to be rebuilt, also when it is archived.
 	ID string
-	// Progress, when set, is called about every second while it runs, never
+	// Progress, when set, is called every few seconds while it runs, never
 	// twice at once.
 	Progress func(RebuildReport)
 }
