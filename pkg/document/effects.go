@@ -159,6 +159,10 @@ func (e *effects) waiting(t rq.Transition) {
 			"queued_at", stamp(t.At), "started_at", "", "finished_at", "", "processing_ms", "", "lost", "")
 	}
 	e.become(Uploaded, fields...)
+	if t.Reason == rq.ReasonRequeued {
+		record := e.k.document(e.id)
+		e.list = append(e.list, rq.HSet(record, "repin", "1").When(rq.Guard{Key: record, Field: "source_key", Not: true}))
+	}
 	e.add(rq.ZRem(e.k.openUploads(), e.id))
 	e.add(rq.ZRem(e.k.expiredUploads(), e.id))
 }

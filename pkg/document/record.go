@@ -88,6 +88,7 @@ type Document struct {
 	Extra map[string]string `json:"-"`
 
 	lost       int               // how often the sweep had to enqueue it again
+	repin      bool              // the next run looks at its object anew
 	wasCounted bool              // in keys.counts
 	restored   time.Time         // when it was brought back from the archive
 	hash       map[string]string // as it was read
@@ -178,7 +179,7 @@ func (d *Document) read(p *parser) {
 	p.list("failed_pages", &d.FailedPages)
 	p.list("warnings", &d.Warnings)
 	d.StoredBytes, d.wasCounted = p.int64("stored_bytes"), p.text("stored_bytes") != ""
-	d.lost, d.restored = p.int("lost"), p.time("restored_at")
+	d.lost, d.repin, d.restored = p.int("lost"), p.flag("repin"), p.time("restored_at")
 }
 
 // parser takes fields out of a hash and remembers the first that is wrong.

@@ -190,14 +190,14 @@ func pinned(d *Document, object objstore.Object) []string {
 	if d.SourceKey == "" {
 		return fields
 	}
-	return append(fields, "file_size", fmt.Sprint(object.Size), "content_type", shorten(object.ContentType, maxContentType))
+	return append(fields, "repin", "", "file_size", fmt.Sprint(object.Size), "content_type", shorten(object.ContentType, maxContentType))
 }
 
-// isPinned reports whether a run of the job knows which file it is to read.
-// An object whose last run ended without success is looked at anew: a Python
-// tool that put the job back could not do so.
+// isPinned reports whether a run of the job knows which file it is to read. An
+// object is looked at anew when its job was put back after it had ended; where
+// a Python tool did so, the record says no more than how it ended.
 func (d *Document) isPinned(jobID string) bool {
-	return d.JobID == jobID && d.ETag != "" && (d.SourceKey == "" || !d.Status.Final())
+	return d.JobID == jobID && d.ETag != "" && (d.SourceKey == "" || !d.repin && !d.Status.Final())
 }
 
 // OpenObject opens the object that a document is made of, from an offset in

@@ -315,11 +315,32 @@ func TestObjectJobRunAgain(t *testing.T) {
 	}
 }
 
-// A Python tool that puts a failed job back tells nobody: the next run looks
-// at the object anew, whatever it was before.
-func TestObjectJobPutBackByRQ(t *testing.T) {
+// Whoever puts a failed job back, the next run looks at the object anew. A
+// Python tool tells nobody of it.
+func TestObjectJobPutBack(t *testing.T) {
 	t.Parallel()
-	f := newObjectFixture(t, "")
+	for name, back := range map[string]func(*fixture, string){
+		"by the queue": func(f *fixture, id string) {
+			if _, err := f.queue.Requeue(f.t.Context(), id, rq.RequeueOptions{}); err != nil {
+				f.t.Fatal(err)
+			}
+		},
+		"by Python": func(f *fixture, id string) {
+			f.rdb.HSet(f.t.Context(), rq.JobKey(id), "status", "queued")
+			f.rdb.ZRem(f.t.Context(), "rq:failed:document_processing", id)
+			f.rdb.RPush(f.t.Context(), "rq:queue:document_processing", id)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			putBack(newObjectFixture(t, ""), back)
+		})
+	}
+}
+
+func putBack(f *fixture, back func(*fixture, string)) {
+	t := f.t
+	t.Helper()
 	j := f.enqueueObject(nil, "a.txt")
 	c := f.claim()
 	_, err := f.Begin(t.Context(), c.Job)
@@ -331,12 +352,16 @@ func TestObjectJobPutBackByRQ(t *testing.T) {
 	}
 	for _, body := range []string{"hello", "hello again"} {
 		o := f.source("a.txt", body)
-		f.rdb.HSet(t.Context(), rq.JobKey(j.ID), "status", "queued")
-		f.rdb.ZRem(t.Context(), "rq:failed:document_processing", j.ID)
-		f.rdb.RPush(t.Context(), "rq:queue:document_processing", j.ID)
+		back(f, j.ID)
 		c, d := f.begin()
 		if d.ETag != o.ETag || d.FileSize != int64(len(body)) {
 			t.Errorf("%+v, want ETag %s", d, o.ETag)
+		}
+		// An attempt of the same run reads what was pinned.
+		f.source("a.txt", body+" replaced")
+		f.finish(c, rq.Outcome{Kind: rq.OutcomeReturnHead})
+		if c, d = f.begin(); d.ETag != o.ETag {
+			t.Errorf("second attempt: %+v, want ETag %s", d, o.ETag)
 		}
 		f.finish(c, rq.Outcome{Kind: rq.OutcomeFail, Error: "broken", ErrorCode: "corrupt"})
 	}
