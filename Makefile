@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets
@@ -21,6 +21,9 @@ demo: ## process the sample documents on a server of their own, then clean up
 
 test: ## run every test; fetches below .cache what it needs beyond Go
 	@scripts/test.sh
+
+interop: ## compare with Python's RQ at length, and with the tools that read its queues
+	@scripts/interop.sh
 
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh

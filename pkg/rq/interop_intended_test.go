@@ -112,3 +112,17 @@ var intended = []difference{
 	{name: "locks of others", test: "TestReleaseSchedulerOnlyGivesUpItsOwn",
 		reason: "RQ deletes a lock whoever holds it; docsvc only its own"},
 }
+
+// olderVersions are the scenarios in which docsvc differs from older versions
+// of RQ, because it does what 2.12 does.
+var olderVersions = map[string]map[string]string{
+	"2.6": {
+		"repeat later": "a repeated job that waits is finished there, in 2.12 scheduled",
+		"scheduled":    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
+	},
+	"2.0": {
+		"abandoned":    "a job that is abandoned leaves its error in exc_info there, in 2.12 in the results",
+		"many at once": "enqueue_many does not register the queue there, in 2.12 it does",
+		"scheduled":    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
+	},
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // randomScenarios are sequences of operations drawn by a seed. The next one is
@@ -25,7 +26,7 @@ func randomScenarios() []scenario {
 func (r *interop) wander(seed uint64, steps int) {
 	r.t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := &wanderer{interop: r, rng: rng}
+	w := &wanderer{interop: r, rng: rng, parents: map[int]bool{}}
 	if r.turns.worker {
 		// Who does what is drawn as well, apart from what is done.
 		w.sides, r.turns = rand.New(rand.NewPCG(seed, uint64(len(r.producer)))), turns{}
@@ -35,10 +36,10 @@ func (r *interop) wander(seed uint64, steps int) {
 			r.producer, r.worker = w.side(), w.side()
 		}
 		label := w.step()
-		if w.sides != nil {
-			r.turns.worker = false
-		}
 		r.dump(fmt.Sprintf("%d %s", len(r.labels)+1, label))
+	}
+	if r.who == "" { // the first run, of Python alone
+		r.t.Logf("seed %d: %s", seed, strings.Join(r.labels, "; "))
 	}
 }
 
@@ -46,6 +47,7 @@ type wanderer struct {
 	*interop
 	rng, sides *rand.Rand
 	made       int
+	parents    map[int]bool // that have a child; two would be released in any order
 }
 
 func (w *wanderer) side() side { return []side{python, docsvc}[w.sides.IntN(2)] }
@@ -120,9 +122,9 @@ func (w *wanderer) enqueueOne() string {
 	}
 	// Dependencies and repeats come from Python only.
 	by := w.producer
-	if w.made > 1 && w.rng.IntN(4) == 0 {
-		by = python
-		e.In, e.DependsOn, e.AllowFailure = 0, []string{fmt.Sprintf("j%d", 1+w.rng.IntN(w.made-1))}, w.rng.IntN(2) == 0
+	if parent := 1 + w.rng.IntN(w.made); parent < w.made && !w.parents[parent] && w.rng.IntN(3) == 0 {
+		by, w.parents[parent] = python, true
+		e.In, e.DependsOn, e.AllowFailure = 0, []string{fmt.Sprintf("j%d", parent)}, w.rng.IntN(2) == 0
 	} else if e.Retry == nil && e.In == 0 && w.rng.IntN(5) == 0 {
 		by = python
 		e.Repeat = []int{[]int{0, 60}[w.rng.IntN(2)], 0}

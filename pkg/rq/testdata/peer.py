@@ -35,8 +35,13 @@ os.dup2(2, 1)
 logging.disable(logging.CRITICAL)
 
 
+def serializer(r):
+    """By its path, which every version of RQ knows."""
+    return 'rq.serializers.JSONSerializer' if r.get('serializer') == 'json' else r.get('serializer')
+
+
 def queue(r):
-    return Queue(r['queue'], connection=connection, serializer=r.get('serializer'))
+    return Queue(r['queue'], connection=connection, serializer=serializer(r))
 
 
 def enqueue(r):
@@ -117,7 +122,7 @@ class PromptSimpleWorker(Prompt, SimpleWorker):
 
 def work(r):
     cls = PromptSimpleWorker if r.get('simple') else PromptWorker
-    worker = cls(r['queues'], name=r['name'], connection=connection, serializer=r.get('serializer'))
+    worker = cls(r['queues'], name=r['name'], connection=connection, serializer=serializer(r))
     worker.work(burst=r.get('burst', True), max_jobs=r.get('max_jobs'), logging_level='CRITICAL')
     return {'successful': worker.successful_job_count, 'failed': worker.failed_job_count}
 
@@ -134,7 +139,7 @@ def move_due(r):
 
 
 def fetch(r):
-    return Job.fetch(r['id'], connection=connection, serializer=r.get('serializer'))
+    return Job.fetch(r['id'], connection=connection, serializer=serializer(r))
 
 
 def job(r):
