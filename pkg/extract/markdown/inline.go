@@ -1,6 +1,12 @@
 package markdown
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// maxInline is how much of a text is scanned at once, in bytes.
+const maxInline = 1 << 20
 
 // maxTarget bounds where a link goes, in bytes: what is longer isn't one.
 const maxTarget = 2000
@@ -8,7 +14,26 @@ const maxTarget = 2000
 // Plain is the text of a block without inline marks: emphasis, code spans,
 // links and images (their text stays), HTML tags and comments, and the
 // backslashes before punctuation. It takes time in proportion to the text.
+// Text over 1 MiB is read in parts, since the marks of a part are held in memory.
 func Plain(text string) string {
+	if len(text) <= maxInline {
+		return plainPart(text)
+	}
+	var b strings.Builder
+	for len(text) > maxInline {
+		cut := strings.LastIndexAny(text[:maxInline], " \n") + 1
+		if cut == 0 { // a text without blanks is cut between characters
+			for cut = maxInline; cut < len(text) && !utf8.RuneStart(text[cut]); cut++ {
+			}
+		}
+		b.WriteString(plainPart(text[:cut]))
+		text = text[cut:]
+	}
+	b.WriteString(plainPart(text))
+	return b.String()
+}
+
+func plainPart(text string) string {
 	if !strings.ContainsAny(text, "*_`~[]<\\") {
 		return text
 	}

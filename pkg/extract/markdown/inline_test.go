@@ -40,6 +40,17 @@ func TestPlain(t *testing.T) {
 func TestPlainIsLinear(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"[", "](", "[](", "*a ", "a* ", "**a*", "`", "` `` ", "<", "<a ", "_a", "![", "\\", "[^", "<!--", "~~a"} {
-		Plain(strings.Repeat(s, 200_000))
+		Plain(strings.Repeat(s, 50_000))
+	}
+}
+
+func TestPlainOfALongText(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"*é* and `b` ", "ação", "x"} {
+		n := 3 << 20 / len(unit)
+		want := strings.Repeat(strings.NewReplacer("*", "", "`", "").Replace(unit), n)
+		if got := Plain(strings.Repeat(unit, n)); got != want {
+			t.Errorf("%q: %d bytes, want %d", unit, len(got), len(want))
+		}
 	}
 }
