@@ -9,6 +9,9 @@
 //	                        └── process, retry ──┤                                                      │
 //	                     canceled ◀── cancel ────┘                              completed, duplicate ◀───┘
 //
+// A document of an object that is in the bucket already (TakeObject, or a
+// docsvc.process_object job) begins as uploaded. The object is only read.
+//
 // # Who changes a record
 //
 // A record changes together with its job, in the same script: Effects is given
