@@ -21,7 +21,8 @@ func (a *app) queueCommand() *cobra.Command {
 	return group("queue", "Look at the queue and act on its jobs",
 		a.queueInfoCommand(), a.queueHealthCommand(), a.queueJobCommand(), a.queueListCommand(),
 		a.queueRetryCommand(), a.queueCancelCommand(), a.queueStopCommand(), a.queueDeleteCommand(),
-		a.queueEnqueueCommand(), a.queueEmptyCommand(), a.queueSuspendCommand(), a.queueResumeCommand(), a.queueWorkersCommand())
+		a.queueEnqueueCommand(), a.queueEmptyCommand(), a.queueSuspendCommand(), a.queueResumeCommand(), a.queueWorkersCommand(),
+		a.queueFsckCommand())
 }
 
 // queueCounts is a queue as the guide's API shows it.
