@@ -33,33 +33,36 @@ const retryNotice = 30 * time.Second
 type progress struct {
 	w     io.Writer
 	bars  *mpb.Progress // nil without a terminal
+	total *mpb.Bar
 	begun time.Time
 
-	mu       sync.Mutex
-	lines    map[string]*progressLine // by path
-	found    int                      // files
-	listed   bool
-	counts   map[ingest.Outcome]int
-	sent     int64 // bytes of uploads that are complete
-	retried  time.Time
-	lastNote string // of the last outage
+	mu      sync.Mutex
+	lines   map[string]*progressLine // by path
+	found   int                      // files
+	listed  bool
+	counts  map[ingest.Outcome]int
+	waiting map[string]bool // in the server's queue
+	sent    int64           // bytes, also those sent in vain
+	retried time.Time       // when an outage was last spoken of
 }
 
 // progressLine is a file that is being worked on.
 type progressLine struct {
 	ingest.Progress
 	begun time.Time
-	bar   *mpb.Bar // nil until it has lasted for showAfter
+	sent  int64    // bytes of this try
+	shown bool     // it has lasted for showAfter
+	bar   *mpb.Bar // nil until it is shown
 }
 
 // newProgress shows parallel uploads and as many waits.
 func (a *app) newProgress(parallel int) *progress {
-	p := &progress{w: a.stderr, begun: time.Now(), lines: map[string]*progressLine{}, counts: map[ingest.Outcome]int{}}
+	p := &progress{w: a.stderr, begun: time.Now(), lines: map[string]*progressLine{}, waiting: map[string]bool{}, counts: map[ingest.Outcome]int{}}
 	if term, _ := a.lookupEnv("TERM"); !terminal(a.stderr) || term == "dumb" {
 		return p
 	}
 	p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithQueueLen(2*parallel+2))
-	_, _ = p.bars.Add(0, mpb.BarFillerFunc(p.drawTotal), mpb.BarPriority(1<<30))
+	p.total, _ = p.bars.Add(0, mpb.BarFillerFunc(p.drawTotal), mpb.BarPriority(1<<30))
 	return p
 }
 
@@ -71,11 +74,15 @@ func (p *progress) close() {
 		return
 	}
 	p.mu.Lock()
+	var bars []*mpb.Bar
 	for path := range p.lines {
-		p.drop(path)
+		bars = append(bars, p.drop(path))
 	}
 	p.mu.Unlock()
-	p.bars.Shutdown()
+	for _, bar := range append(bars, p.total) {
+		abort(bar)
+	}
+	p.bars.Wait()
 }
 
 // say prints a line of its own.
@@ -121,38 +128,75 @@ func (p *progress) move(m ingest.Progress) {
 	if p.bars == nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if m.Phase == ingest.Waiting && m.Done == 0 {
-		p.drop(m.Path)
+	if m.Phase == ingest.Waiting {
+		p.mu.Lock()
+		bar := p.drop(m.Path)
+		p.waiting[m.Path] = true
+		p.mu.Unlock()
+		abort(bar)
 		return
 	}
+	p.mu.Lock()
 	l := p.lines[m.Path]
 	if l == nil {
 		l = &progressLine{begun: time.Now()}
 		p.lines[m.Path] = l
 	}
+	if m.Phase == ingest.Uploading {
+		p.sent += max(0, m.Done-l.sent)
+		l.sent = m.Done
+	}
+	delete(p.waiting, m.Path)
 	l.Progress = m
-	if l.bar == nil && time.Since(l.begun) >= showAfter {
-		l.bar, _ = p.bars.Add(0, p.drawFile(m.Path))
+	show := !l.shown && time.Since(l.begun) >= showAfter
+	l.shown = l.shown || show
+	p.mu.Unlock()
+	if show {
+		p.show(m.Path, l)
 	}
 }
 
-// drop takes a file's line away. p.mu is held.
-func (p *progress) drop(path string) {
-	if l := p.lines[path]; l != nil && l.bar != nil {
-		l.bar.Abort(true)
+// show gives a file its line. Bars are never called with p.mu held: they wait
+// for the drawing of lines, which takes it.
+func (p *progress) show(path string, l *progressLine) {
+	bar, err := p.bars.Add(0, p.drawFile(path))
+	if err != nil {
+		return
 	}
+	p.mu.Lock()
+	gone := p.lines[path] != l
+	l.bar = bar
+	p.mu.Unlock()
+	if gone {
+		abort(bar)
+	}
+}
+
+// drop forgets a file's line and returns its bar, to be aborted without p.mu,
+// which is held here.
+func (p *progress) drop(path string) *mpb.Bar {
+	l := p.lines[path]
 	delete(p.lines, path)
+	if l == nil {
+		return nil
+	}
+	return l.bar
+}
+
+func abort(bar *mpb.Bar) {
+	if bar != nil {
+		bar.Abort(true)
+	}
 }
 
 func (p *progress) end(r *ingest.Result) {
 	p.mu.Lock()
-	p.drop(r.Path)
+	bar := p.drop(r.Path)
 	p.counts[r.Outcome]++
-	p.sent += r.Uploaded
+	delete(p.waiting, r.Path)
 	done, found := p.done(), p.found
 	p.mu.Unlock()
+	abort(bar)
 	line := resultLine(r)
 	switch {
 	case r.Outcome == ingest.Present, r.Outcome == ingest.Interrupted:
@@ -187,12 +231,6 @@ func resultLine(r *ingest.Result) string {
 // drawTotal is the line of all files.
 func (p *progress) drawTotal(w io.Writer, st decor.Statistics) error {
 	p.mu.Lock()
-	sent := p.sent
-	for _, l := range p.lines {
-		if l.Phase == ingest.Uploading {
-			sent += l.Done
-		}
-	}
 	of := fmt.Sprint(p.found)
 	if !p.listed {
 		of += "+"
@@ -202,11 +240,20 @@ func (p *progress) drawTotal(w io.Writer, st decor.Statistics) error {
 	if n := p.counts[ingest.Failed]; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", n))
 	}
-	p.mu.Unlock()
-	parts = append(parts, elapsed.Truncate(time.Second).String())
-	if sent > 0 {
-		parts = append(parts, ingest.Bytes(sent)+" sent", ingest.Bytes(int64(float64(sent)/max(elapsed.Seconds(), 0.1)))+"/s")
+	if n := len(p.waiting); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d waiting at the server", n))
 	}
+	parts = append(parts, elapsed.Truncate(time.Second).String())
+	if p.sent > 0 {
+		parts = append(parts, ingest.Bytes(p.sent)+" sent")
+	}
+	for _, l := range p.lines {
+		if l.Phase == ingest.Uploading {
+			parts = append(parts, ingest.Bytes(int64(float64(p.sent)/max(elapsed.Seconds(), 0.1)))+"/s")
+			break
+		}
+	}
+	p.mu.Unlock()
 	line := parts[0]
 	for _, part := range parts[1:] {
 		if runewidth.StringWidth(line)+2+len(part) < st.AvailableWidth {
@@ -245,7 +292,7 @@ func fileLine(m ingest.Progress, width int) string {
 	case ingest.Reading:
 		step = "reading " + ingest.Bytes(m.Total)
 	case ingest.Uploading:
-		step = fmt.Sprintf("uploading %s of %s", ingest.Bytes(m.Done), ingest.Bytes(m.Total))
+		step = fmt.Sprintf("%s of %s sent", ingest.Bytes(m.Done), ingest.Bytes(m.Total))
 	}
 	name := filewalk.Printable(m.Path)
 	switch {

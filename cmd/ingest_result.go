@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -71,6 +72,7 @@ type ingestAnswer struct {
 // printIngest prints the result and makes the exit status. err kept the run
 // from beginning.
 func (a *app) printIngest(f *ingestFlags, s *ingestResults, err error, interrupted bool) error {
+	slices.SortStableFunc(s.files, func(x, y *ingest.Result) int { return strings.Compare(x.Path, y.Path) })
 	answer := ingestAnswer{Files: s.files, Summary: s.report.Counts, Interrupted: interrupted}
 	if answer.Files == nil {
 		answer.Files = []*ingest.Result{}
@@ -112,7 +114,7 @@ func (s *ingestResults) failed() error {
 func (s *ingestResults) table(w io.Writer) error {
 	var rows [][]string
 	for _, r := range s.files {
-		rows = append(rows, []string{filewalk.Printable(r.Path), string(r.Outcome), dash(r.DocumentID), why(r)})
+		rows = append(rows, []string{filewalk.Printable(r.Path), string(r.Outcome), dash(cmp.Or(r.DocumentID, r.DuplicateOf)), why(r)})
 	}
 	if len(rows) > 0 {
 		if err := table(w, []string{"FILE", "OUTCOME", "DOCUMENT", "WHY"}, rows); err != nil {

@@ -50,11 +50,12 @@ type Phase int
 const (
 	Reading Phase = iota
 	Uploading
-	Waiting // for the server
+	Waiting    // in the server's queue
+	Processing // by a worker
 )
 
 // Progress is how far a file is: Done of Total, in bytes, or percent while
-// Waiting. Step says in the server's words what it is at.
+// Processing. Step says in the server's words what it is at.
 type Progress struct {
 	Path        string
 	Phase       Phase
@@ -176,7 +177,11 @@ func (r *run) await(ctx context.Context, t *task) {
 			r.settled(t, st)
 			return
 		}
-		r.o.Watch.Moved(Progress{Path: t.Result.Path, Phase: Waiting, Done: int64(st.Progress), Total: 100, Step: st.CurrentStep})
+		phase := Waiting
+		if st.Status.Working() {
+			phase = Processing
+		}
+		r.o.Watch.Moved(Progress{Path: t.Result.Path, Phase: phase, Done: int64(st.Progress), Total: 100, Step: st.CurrentStep})
 	}
 	r.interrupted(t, done)
 }
