@@ -89,7 +89,7 @@ func TestKeysOfObjects(t *testing.T) {
 	whole := r.store.WholeBucket()
 	r.docs = document.New(document.Config{Queue: r.queue, QueueName: queueName, Store: r.store, Log: r.log})
 	r.work()
-	for i, key := range []string{"a.txt", "temp/x.txt", "team/a/own.txt", "with blank & + % ? #.txt", "ç/é.txt", "a\nb.txt", strings.Repeat("k", 1000) + ".txt"} {
+	for i, key := range []string{"a.txt", "/abs.txt", "a//b.txt", "temp/x.txt", "team/a/own.txt", "with blank & + % ? #.txt", "ç/é.txt", "a\nb.txt", strings.Repeat("k", 1000) + ".txt"} {
 		body := fmt.Sprintf("%s number %d", sample, i)
 		if _, err := whole.Put(context.Background(), key, strings.NewReader(body), int64(len(body)), objstore.PutOptions{}); err != nil {
 			t.Fatalf("%q: %v", key, err)
