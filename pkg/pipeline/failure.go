@@ -81,10 +81,11 @@ func classify(ctx context.Context, err error) error {
 }
 
 func classifyRecord(doc *document.Error, err error) error {
-	switch doc.Kind {
-	case document.Unavailable:
+	switch {
+	case doc.Kind == document.Unavailable, doc.Code == document.CodeOtherInstallation, doc.Code == document.CodeRecordsMissing:
+		// The last two hold for every document, until somebody has put it right.
 		return &worker.Failure{Class: worker.Waiting, Code: doc.Code, Err: err}
-	case document.Internal:
+	case doc.Kind == document.Internal:
 		return &worker.Failure{Class: worker.Transient, Code: doc.Code, Err: err}
 	default:
 		code := doc.Code

@@ -35,6 +35,9 @@ func TestClassify(t *testing.T) {
 		{"no record", &document.Error{Kind: document.NotFound, Code: "document_not_found", Detail: "x"}, worker.Permanent, "document_not_found"},
 		{"another job", &document.Error{Kind: document.Conflict, Code: "other_job", Detail: "x"}, worker.Permanent, "other_job"},
 		{"service down", &document.Error{Kind: document.Unavailable, Code: "queue_unavailable", Detail: "x"}, worker.Waiting, "queue_unavailable"},
+		{"another installation", &document.Error{Kind: document.Conflict, Code: "installation_mismatch", Detail: "x"}, worker.Waiting, "installation_mismatch"},
+		{"records missing", &document.Error{Kind: document.Conflict, Code: "records_missing", Detail: "x"}, worker.Waiting, "records_missing"},
+		{"a wrong argument", &document.Error{Kind: document.Invalid, Code: "invalid", Field: "key", Detail: "x"}, worker.Permanent, CodeBadArguments},
 		{"its own", permanent(CodeHashMismatch, "x"), worker.Permanent, CodeHashMismatch},
 	} {
 		var f *worker.Failure
