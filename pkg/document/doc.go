@@ -37,13 +37,56 @@
 //	file:<owner>:<sum>    id of the document whose upload was last announced with these bytes
 //	object:<sum>          id of the document last made of the object whose key has this sha256
 //	password:<id>         the password of an encrypted file, with a time to live
+//	docs:unsaved          zset of ids by milliseconds: the bucket lacks the record as it is
+//	docs:deleted          zset of ids by milliseconds until which they are remembered as deleted
+//	docs:removing         zset of deleted ids whose objects may be there, by when to try again
+//	counts                hash: documents by format, and sums over all records
 //	timings               stream: how long the last jobs took, for estimates and Stats
 //	usage                 JSON text: what the last listing of the whole bucket measured
 //	installation          id that also stands in docsvc.json in the bucket
-//	sweep:lock, sweep:cursor
+//	sweep:lock, sweep:cursor, keep:lock, keep:cursor
 //
 // Ids are version 7 UUIDs: they sort by creation, in Redis as in a listing of
 // the bucket, and every writer knows a document's score from its id.
+//
+// # Where a record is
+//
+// Redis has the records of all documents but those that were archived; the
+// bucket has those of all that are final, so that they outlive Redis:
+//
+//	documents/<id>/<execution>/document.json  of a completed document, stored by
+//	                                          its run before the commit, never changed
+//	documents/<id>/record/document.json       a copy, where the one above is not what
+//	                                          the record says: any other end, or changed later
+//	documents/<id>/archived/document.json     the record, which Redis has no more
+//
+// The run stores the record as its commit is going to leave it. Every other
+// change of a final record notes its id in docs:unsaved in the same script, and
+// Keep, which every worker calls, stores the copy; it takes the id out only
+// while the record is as it was read. Keep also moves records older than
+// Config.Retention into the archive: copy first, then one script that takes the
+// record out as it was read; where that is refused the copy goes again. An
+// archived document can be read; what would change it answers archived.
+//
+// Rebuild makes records of what the bucket has, where Redis has none. Of
+// several document.json the one of the latest change counts, but a copy that
+// names its run counts before it, whatever the clocks of two machines said.
+// Fields that this version does not know are stored and rebuilt as they are; a
+// file of a newer major version is left alone.
+//
+// Delete cancels the job, takes record, indexes, claims and counters out in one
+// script that also remembers the id, and then removes the objects. While the
+// id is remembered nothing makes the document again: Rebuild and cleanup
+// know, and a worker at it is fenced. Keep removes what could not be removed, and
+// looks again when the upload URL has run out an hour ago, for what a client
+// or a worker stored late.
+//
+//	killed or cut off between                 what is left             who goes on
+//	an end and its copy                       docs:unsaved             Keep
+//	the copy and taking it out of unsaved     the same copy again      Keep
+//	the archived copy and the script          copy and record          Keep; Rebuild takes it for archived
+//	Delete's script and the objects           docs:removing            Keep
+//	one record of a Rebuild and the next      records missing          Rebuild, run again
 //
 // # What happens when
 //
