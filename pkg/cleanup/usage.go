@@ -2,6 +2,7 @@ package cleanup
 
 import (
 	"context"
+	"time"
 
 	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/objstore"
@@ -37,7 +38,7 @@ func (r *sweep) measured(ctx context.Context) {
 	if r.task.Type != Orphaned || r.task.DryRun {
 		return
 	}
-	now := r.c.c.Clock().UTC()
+	now := r.c.c.Clock().UTC().Truncate(time.Millisecond)
 	r.found.MeasuredAt = &now
 	if err := r.c.c.Documents.SaveMeasured(ctx, r.found.Measured); err != nil {
 		r.log.Warn().Err(err).Msg("storing what the documents take up")
