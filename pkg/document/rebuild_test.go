@@ -47,6 +47,14 @@ func (f *fixture) answers(id string) string {
 	}
 	chunks, err := f.Chunks(ctx, id, 10, "")
 	say(chunks, err)
+	original, err := f.Original(ctx, id)
+	if err == nil {
+		content, readErr := io.ReadAll(original.Body)
+		_ = original.Body.Close()
+		say(original.Filename+original.ContentType+string(content), readErr)
+	} else {
+		say(nil, err)
+	}
 	return b.String()
 }
 
@@ -106,6 +114,14 @@ func (f *fixture) archiveOf() map[string]string {
 	d = fail("of a newer docsvc")
 	f.rdb.HSet(ctx, f.k.document(d.ID), "schema", "1.7", "colour", "green")
 	ids["with fields unknown here"] = d.ID
+
+	f.object("incoming/scan.pdf", "hello")
+	taken, err := f.TakeObject(ctx, ObjectRequest{Key: "incoming/scan.pdf", Title: "taken", SHA256: strings.Repeat("cd", 32)})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.complete("s5", "t5")
+	ids["made of an object"] = taken.DocumentID
 
 	up := f.presign(5, func(n *NewUpload) { n.SHA256 = strings.Repeat("ab", 32) })
 	f.clock.forward(2 * time.Hour)
