@@ -256,6 +256,8 @@ func TestObjectJob(t *testing.T) {
 		if _, again := f.begin(); again.ID != d.ID || again.ETag != o.ETag || again.UploadID != d.UploadID || again.Attempts != 1 {
 			t.Errorf("run again: %+v", again)
 		}
+		f.cancel(j.ID) // while it runs
+		f.wantState(d.ID, Canceled)
 		if n := f.rdb.ZCard(t.Context(), f.k.all()).Val(); n != 1 {
 			t.Errorf("%d records", n)
 		}
