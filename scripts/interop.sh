@@ -37,7 +37,7 @@ echo
 for f in summary versions; do
   [ -f "$results/$f" ] && cat "$results/$f"
 done
-sed -n "s/^--- \(PASS\|FAIL\|SKIP\): Test\($witness\|OtherVersions\) .*/\2: \1/p" "$results/log"
+sed -nE "s/^--- (PASS|FAIL|SKIP): Test($witness|OtherVersions) .*/\2: \1/p" "$results/log"
 [ -z "$without" ] || printf 'ran without:\n%s' "$without"
 if [ $status -eq 0 ]; then
   echo "no other differences"

@@ -24,7 +24,7 @@ func (c *Client) Empty(ctx context.Context, queue string) (Emptied, error) {
 	key := keyQueue(queue)
 	total, err := c.rdb.LLen(ctx, key).Result()
 	if err != nil {
-		return e, fmt.Errorf("emptying %s: %w", queue, err)
+		return e, fmt.Errorf("emptying %s: %w", queue, named(err, key))
 	}
 	for idle := 0; int64(e.Removed+e.Dropped) < total; {
 		if idle++; idle > attempts {

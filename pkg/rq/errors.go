@@ -56,6 +56,14 @@ func (e *NameTakenError) Error() string {
 // KeyError says that a key that must be written has a type that is not RQ's.
 type KeyError struct{ Key string }
 
+// named makes a refusal of Redis that comes of the type of key a *KeyError.
+func named(err error, key string) error {
+	if isWrongType(err) {
+		return &KeyError{key}
+	}
+	return err
+}
+
 func (e *KeyError) Error() string {
 	return fmt.Sprintf("key %s in Redis is of another type than RQ's: rename or delete it", e.Key)
 }

@@ -114,7 +114,7 @@ func (c *Client) Position(ctx context.Context, j *Job) (int, bool) {
 func (c *Client) LatestResult(ctx context.Context, id string) (*Result, error) {
 	entries, err := c.rdb.XRevRangeN(ctx, keyResults(id), "+", "-", 1).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading the result of job %s: %w", id, err)
+		return nil, fmt.Errorf("reading the result of job %s: %w", id, named(err, keyResults(id)))
 	}
 	if len(entries) == 0 {
 		return nil, nil
@@ -202,7 +202,7 @@ func (c *Client) serverTime(ctx context.Context) (time.Time, error) {
 func (c *Client) QueueNames(ctx context.Context) ([]string, error) {
 	members, err := c.rdb.SMembers(ctx, keyQueues).Result()
 	if err != nil {
-		return nil, fmt.Errorf("listing queues: %w", err)
+		return nil, fmt.Errorf("listing queues: %w", named(err, keyQueues))
 	}
 	var names []string
 	for _, m := range members {

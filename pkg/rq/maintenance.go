@@ -106,6 +106,9 @@ func (c *Client) abandoned(ctx context.Context, q string, m *Maintained) error {
 // pythonServes reports whether a live worker that is not docsvc's listens to q.
 func (c *Client) pythonServes(ctx context.Context, q string) (bool, error) {
 	workers, err := c.Workers(ctx)
+	if isWrongType(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

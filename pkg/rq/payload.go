@@ -82,6 +82,9 @@ func inflate(data []byte, limit int) ([]byte, error) {
 	if len(plain) > limit {
 		return nil, fmt.Errorf("%w: over %d bytes when inflated", errPayloadTooLarge, limit)
 	}
+	if err != nil && data[0] != 0x78 && len(data) <= limit {
+		return data, nil // what RQ deflates begins so; a pickle may look like another header
+	}
 	if err != nil {
 		return nil, fmt.Errorf("inflating: %w", err)
 	}

@@ -41,7 +41,7 @@ func (c *Client) RequeueFailed(ctx context.Context, queue string, o RequeueOptio
 	for _, span := range []redis.ZRangeBy{{Min: "-inf", Max: "(0"}, {Min: "(" + second, Max: "+inf"}} {
 		total, err := c.rdb.ZCount(ctx, key, span.Min, span.Max).Result()
 		if err != nil {
-			return all, fmt.Errorf("counting failed jobs of %s: %w", queue, err)
+			return all, fmt.Errorf("counting failed jobs of %s: %w", queue, named(err, key))
 		}
 		// Requeued ones leave the registry, so that the others are what the
 		// next page has to skip.

@@ -50,6 +50,7 @@ func IsUnavailable(err error) bool {
 }
 
 func isWrongType(err error) bool {
+	var key *KeyError
 	var answer redis.Error
-	return errors.As(err, &answer) && strings.HasPrefix(answer.Error(), "WRONGTYPE")
+	return errors.As(err, &key) || errors.As(err, &answer) && strings.HasPrefix(answer.Error(), "WRONGTYPE")
 }

@@ -66,7 +66,7 @@ type WorkerBirth struct {
 func (c *Client) Workers(ctx context.Context) ([]WorkerInfo, error) {
 	members, err := c.rdb.SMembers(ctx, keyWorkers).Result()
 	if err != nil {
-		return nil, fmt.Errorf("listing workers: %w", err)
+		return nil, fmt.Errorf("listing workers: %w", named(err, keyWorkers))
 	}
 	var names []string
 	for _, m := range members {
@@ -151,8 +151,11 @@ func (c *Client) RegisterWorkers(ctx context.Context, births []WorkerBirth) erro
 	if err != nil {
 		return fmt.Errorf("registering workers: %w", err)
 	}
-	if r.at(0).text() == "alive" {
+	switch r.at(0).text() {
+	case "alive":
 		return &NameTakenError{Name: r.at(1).text(), Host: r.at(2).text(), PID: r.at(3).int()}
+	case "type":
+		return fmt.Errorf("registering workers: %w", &KeyError{r.at(1).text()})
 	}
 	c.slots.mu.Lock()
 	defer c.slots.mu.Unlock()

@@ -46,8 +46,11 @@ local function get(j, field)
   return nonempty(r('HGET', K.job(j), field))
 end
 
+-- getnumber answers a number that can be counted with, so neither "nan" nor
+-- "inf", which Lua reads too.
 local function getnumber(j, field)
-  return tonumber(get(j, field) or '')
+  local n = tonumber(get(j, field) or '')
+  return n and n > -1e15 and n < 1e15 and n or nil
 end
 
 -- expire gives the three keys of a job a time to live (rq/job.py, cleanup).

@@ -7,6 +7,7 @@
 --       names; list of fields and values of the RQ hash; list of fields and
 --       values of the slot hash
 -- Reply { 'ok' } or { 'alive', name, host, pid }
+--    or { 'type', key } a worker's key is no hash
 --
 -- A name is free when its RQ hash is missing or has a death; ours when the
 -- token is; and given up when its slot's lease has run out or its token is of
@@ -54,6 +55,9 @@ local function main()
   end
   for i = 1, taken() do
     names[i] = { take(), takelist(), takelist(), takelist() }
+    if not is(K.worker(names[i][1]), 'hash') then
+      return { 'type', K.worker(names[i][1]) }
+    end
     local host, pid = holder(names[i][1], token, dead)
     if host then
       return { 'alive', names[i][1], host, pid }
