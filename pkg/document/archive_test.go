@@ -230,3 +230,26 @@ func TestArchiveKeepsWhatCanBeRetried(t *testing.T) {
 		wantError(t, err, Unavailable, CodeStorageUnavailable)
 	})
 }
+
+// Documents that have to stay don't hold up those that came after them.
+func TestArchiveGoesRound(t *testing.T) {
+	eachKept(t, func(t *testing.T, f *fixture) {
+		stay := f.seedMany(archivePage+10, Completed, nil)
+		old := f.seedMany(3, Completed, nil)
+		f.clock.forward(2 * retention)
+		pipe := f.rdb.Pipeline()
+		for _, id := range stay {
+			pipe.HSet(t.Context(), f.k.document(id), "restored_at", stamp(f.clock.now()))
+		}
+		if _, err := pipe.Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		archived, rounds := 0, 0
+		for ; archived < len(old) && rounds < 10; rounds++ {
+			archived += f.mustKeep().Archived
+		}
+		if left := f.rdb.ZCard(t.Context(), f.k.all()).Val(); archived != len(old) || left != int64(len(stay)) {
+			t.Errorf("%d archived in %d rounds, %d left", archived, rounds, left)
+		}
+	})
+}

@@ -2,11 +2,14 @@ package document
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/s3test"
@@ -125,7 +128,10 @@ func TestDeleteRaced(t *testing.T) {
 			var mu sync.Mutex
 			deleted := 0
 			for _, call := range []func() error{
-				func() error { _, err := f.Process(t.Context(), up.DocumentID, ProcessRequest{UploadID: up.UploadID}); return err },
+				func() error {
+					_, err := f.Process(t.Context(), up.DocumentID, ProcessRequest{UploadID: up.UploadID})
+					return err
+				},
 				func() error { _, err := f.Patch(t.Context(), up.DocumentID, Patch{Title: &title}); return err },
 				func() error { return f.deleteCounted(up.DocumentID, &mu, &deleted) },
 				func() error { return f.deleteCounted(up.DocumentID, &mu, &deleted) },
@@ -159,4 +165,60 @@ func (f *fixture) deleteCounted(id string, mu *sync.Mutex, n *int) error {
 		*n++
 	}
 	return err
+}
+
+// Documents that ended before there were copies of records are saved, once.
+func TestKeepSavesEarlierDocuments(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		const n = 2*keepBatch + 1 // more than two pages
+		f.rdb.Del(t.Context(), f.k.unsaved())
+		f.seedMany(n, Canceled, nil)
+		for more := true; more; {
+			var err error
+			if more, err = f.notePage(t.Context(), Canceled); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f.unsaved() != n {
+			t.Errorf("%d of %d are noted", f.unsaved(), n)
+		}
+		f.rdb.Del(t.Context(), f.k.unsaved(), f.k.byState(Canceled))
+		d := f.failedOne()
+		f.rdb.Del(t.Context(), f.k.unsaved())
+		if kept := f.mustKeep(); kept.Saved != 1 || !f.exists(manifestKey(d.ID, RecordExecution)) {
+			t.Errorf("%+v", kept)
+		}
+		f.rdb.ZAdd(t.Context(), f.k.byState(Failed), redis.Z{Score: 1, Member: "another"})
+		if kept := f.mustKeep(); kept != (Kept{}) {
+			t.Errorf("again: %+v", kept)
+		}
+	})
+}
+
+// seedMany writes many small records of a state, a second apart, and returns
+// their ids.
+func (f *fixture) seedMany(n int, state State, more map[string]string) []string {
+	f.t.Helper()
+	var ids []string
+	pipe := f.rdb.Pipeline()
+	for range n {
+		f.clock.forward(time.Second)
+		at := f.clock.now()
+		id, err := newID(at)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		ids = append(ids, id)
+		fields := map[string]string{"schema": schema, "owner": DefaultOwner, "status": string(state), "created_at": stamp(at),
+			"updated_at": stamp(at), "finished_at": stamp(at), "tags": "[]", "job_id": "job-" + id, "s3_file_deleted": "1"}
+		maps.Copy(fields, more)
+		pipe.HSet(f.t.Context(), f.k.document(id), fields)
+		for _, index := range []string{f.k.all(), f.k.byState(state), f.k.byOwner(DefaultOwner)} {
+			pipe.ZAdd(f.t.Context(), index, redis.Z{Score: score(id, at), Member: id})
+		}
+	}
+	if _, err := pipe.Exec(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	return ids
 }

@@ -104,6 +104,10 @@ func (b *rebuild) admit(ctx context.Context) (takeOver string, err error) {
 
 // takeOver gives an empty Redis the installation id of the bucket.
 func (s *Service) takeOver(ctx context.Context, id string) error {
+	// Its records came from the bucket: there is none to be noted as unsaved.
+	if err := s.rdb.HSet(ctx, s.k.keepCursor(), notedField, "1").Err(); err != nil {
+		return redisError("noting that the records are saved", err)
+	}
 	if err := s.rdb.SetNX(ctx, s.k.installation(), id, 0).Err(); err != nil {
 		return redisError("writing the installation id", err)
 	}

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/docsvc/docsvc/pkg/rq"
 )
 
 // keepUnsaved writes the records to the bucket that it does not have as they
 // are.
 func (s *Service) keepUnsaved(ctx context.Context, r *round) error {
+	if err := s.noteEarlier(ctx); err != nil {
+		return err
+	}
 	return r.due(ctx, s.k.unsaved(), func(ctx context.Context, id string) error {
 		saved, err := s.save(ctx, id)
 		if saved {
@@ -61,4 +66,54 @@ func (s *Service) dropCopy(ctx context.Context, id, key string) {
 	if err != nil {
 		s.c.Log.Warn().Err(err).Str("document", id).Str("key", key).Msg("removing a copy of a record")
 	}
+}
+
+// notedField is set in keys.keepCursor when noteEarlier has come to its end.
+const notedField = "noted"
+
+// noteEarlier notes, once in the life of a Redis, the final documents of before
+// there were copies of records. It goes on where the last round ended.
+func (s *Service) noteEarlier(ctx context.Context) error {
+	err := s.rdb.HGet(ctx, s.k.keepCursor(), notedField).Err()
+	if !errors.Is(err, redis.Nil) {
+		return redisError("reading whether earlier documents were noted", err)
+	}
+	for _, state := range []State{Duplicate, Failed, Canceled} {
+		for more := true; more; {
+			if more, err = s.notePage(ctx, state); err != nil {
+				return redisError("noting earlier documents", err)
+			}
+		}
+	}
+	return redisError("noting earlier documents", s.rdb.HSet(ctx, s.k.keepCursor(), notedField, "1").Err())
+}
+
+// notePage notes some documents of a state, the youngest first: those that
+// leave the index meanwhile then shift only what was looked at.
+func (s *Service) notePage(ctx context.Context, state State) (more bool, err error) {
+	field := notedField + ":" + string(state)
+	left, err := s.rdb.HGet(ctx, s.k.keepCursor(), field).Int64()
+	if errors.Is(err, redis.Nil) {
+		left, err = s.rdb.ZCard(ctx, s.k.byState(state)).Result()
+	}
+	if err != nil || left == 0 {
+		return false, err
+	}
+	from := max(0, left-keepBatch)
+	ids, err := s.rdb.ZRange(ctx, s.k.byState(state), from, left-1).Result()
+	if err != nil {
+		return false, err
+	}
+	noted := make([]redis.Z, len(ids))
+	for i, id := range ids {
+		noted[i] = redis.Z{Score: float64(s.c.Clock().UnixMilli()), Member: id}
+	}
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if len(noted) > 0 {
+			p.ZAddNX(ctx, s.k.unsaved(), noted...)
+		}
+		p.HSet(ctx, s.k.keepCursor(), field, from)
+		return nil
+	})
+	return from > 0, err
 }
