@@ -293,7 +293,7 @@ func (f *fsck) smembers(ctx context.Context, key string, kind unitKind) error {
 
 // passType lets pass that a key is of another type: unitType says so.
 func passType(err error) error {
-	if isWrongType(err) {
+	if otherType(err) {
 		return nil
 	}
 	return err
