@@ -39,11 +39,16 @@ func (f filter) place(cursor string) (place, error) {
 	if cursor == "" {
 		return place{}, nil
 	}
+	wrong := invalid("cursor", "cursor %s is not one that a list with these filters gave: use next_cursor as it came, with the same filters.", printable(cursor))
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || len(b) <= cursorHead || b[0] != cursorVersion || subtle.ConstantTimeCompare(b[1:9], f.checksum(b)) != 1 {
-		return place{}, invalid("cursor", "cursor %s is not one that a list with these filters gave: use next_cursor as it came, with the same filters.", printable(cursor))
+		return place{}, wrong
 	}
-	return place{id: string(b[cursorHead:]), score: math.Float64frombits(binary.BigEndian.Uint64(b[9:]))}, nil
+	at := place{id: string(b[cursorHead:]), score: math.Float64frombits(binary.BigEndian.Uint64(b[9:]))}
+	if math.IsNaN(at.score) || math.IsInf(at.score, 0) {
+		return place{}, wrong // no document has it: somebody made the cursor
+	}
+	return at, nil
 }
 
 // checksum ties a cursor to its filters and finds out that it was changed. It

@@ -3,6 +3,7 @@ package document
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -264,6 +265,14 @@ func TestListRefusesForeignCursors(t *testing.T) {
 			changed[i] ^= 0x10
 			_, err := f.List(t.Context(), ListQuery{Tag: "a", Cursor: base64.RawURLEncoding.EncodeToString(changed)})
 			wantError(t, err, Invalid, CodeInvalid)
+		}
+		made := filter{tag: "a"}
+		for _, score := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			_, err := f.List(t.Context(), ListQuery{Tag: "a", Cursor: made.cursor(place{id: ids[0], score: score})})
+			wantError(t, err, Invalid, CodeInvalid)
+		}
+		for _, id := range []string{"x", "\x00", ids[0] + "!"} { // a place like any other
+			f.list(ListQuery{Tag: "a", Cursor: made.cursor(place{id: id, score: 1})})
 		}
 		for _, text := range []string{cursor + "=", cursor + "A", cursor[:len(cursor)-1], cursor[:20], " " + cursor, "\x00", "ä"} {
 			_, err := f.List(t.Context(), ListQuery{Tag: "a", Cursor: text})
