@@ -25,7 +25,7 @@ const (
 )
 
 // shortPatience is for commands that somebody waits for.
-const shortPatience = 5 * time.Second
+const shortPatience = 2 * time.Second
 
 // apiFlags are the flags of every command that speaks HTTP.
 type apiFlags struct{ server string }

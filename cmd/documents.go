@@ -22,10 +22,11 @@ import (
 )
 
 func (a *app) documentsCommand() *cobra.Command {
-	c := group("documents", "Look at documents, read and delete them",
+	c := group("documents", "Look at documents, read, delete and rebuild them",
 		a.documentsListCommand(), a.documentsGetCommand(), a.documentsStatusCommand(), a.documentsTextCommand(),
 		a.documentsDeleteCommand(), a.documentsStatsCommand(), a.documentsUsageCommand(), a.documentsRebuildCommand())
-	c.Long = "Looks at documents, reads and deletes them.\n" + apiHelp
+	c.Long = "Looks at documents, reads and deletes them, and makes their records again (rebuild).\n" +
+		apiHelp + "\nrebuild alone talks to Redis and storage itself."
 	return c
 }
 

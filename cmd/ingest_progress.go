@@ -61,9 +61,13 @@ func (a *app) newProgress(parallel int) *progress {
 	if term, _ := a.lookupEnv("TERM"); !terminal(a.stderr) || term == "dumb" {
 		return p
 	}
-	p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithQueueLen(2*parallel+2))
-	p.total, _ = p.bars.Add(0, mpb.BarFillerFunc(p.drawTotal), mpb.BarPriority(1<<30))
+	p.drawOn(mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithQueueLen(2*parallel+2)))
 	return p
+}
+
+func (p *progress) drawOn(bars *mpb.Progress) {
+	p.bars = bars
+	p.total, _ = bars.Add(0, mpb.BarFillerFunc(p.drawTotal), mpb.BarPriority(1<<30))
 }
 
 func (p *progress) live() bool { return p.bars != nil }
