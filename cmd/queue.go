@@ -22,7 +22,7 @@ func (a *app) queueCommand() *cobra.Command {
 		a.queueInfoCommand(), a.queueHealthCommand(), a.queueJobCommand(), a.queueListCommand(),
 		a.queueRetryCommand(), a.queueCancelCommand(), a.queueStopCommand(), a.queueDeleteCommand(),
 		a.queueEnqueueCommand(), a.queueEmptyCommand(), a.queueSuspendCommand(), a.queueResumeCommand(), a.queueWorkersCommand(),
-		a.queueFsckCommand())
+		a.queueFsckCommand(), a.queueExplainCommand())
 }
 
 // queueCounts is a queue as the guide's API shows it.
@@ -37,45 +37,6 @@ type queueCounts struct {
 	Canceled  int    `json:"canceled_count"`
 	Workers   int    `json:"workers"`
 	OldestAge int    `json:"oldest_job_age_seconds"`
-}
-
-func (a *app) queueInfoCommand() *cobra.Command {
-	var out output
-	c := &cobra.Command{
-		Use: "info [QUEUE...]", Short: "Count the jobs of each queue and list the workers",
-		Long: "Counts jobs by state, the age of the job at the head, and the workers. It only reads.\n" +
-			"Without arguments: the configured queues and every other one that Redis knows.",
-		Args: cobra.ArbitraryArgs,
-		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
-			names, err := s.queueNames(ctx, args)
-			if err != nil {
-				return err
-			}
-			info, err := s.queue.QueueInfo(ctx, names)
-			if err != nil {
-				return s.redisError(err)
-			}
-			workers, err := s.queue.Workers(ctx)
-			if err != nil {
-				return s.redisError(err)
-			}
-			counts := make([]queueCounts, 0, len(info))
-			for _, q := range info {
-				counts = append(counts, queueCounts{q.Name, q.Length, q.Failed, q.Started, q.Finished, q.Deferred,
-					q.Scheduled, q.Canceled, q.Workers, int(q.OldestAge.Seconds())})
-			}
-			state, err := s.suspension(ctx)
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, counts, func(w io.Writer) error {
-				return errors.Join(printQueues(w, info, workers), state.write(w))
-			})
-		}),
-	}
-	c.ValidArgsFunction = a.completeQueues
-	out.add(c)
-	return c
 }
 
 func printQueues(w io.Writer, info []rq.QueueInfo, workers []rq.WorkerInfo) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -31,18 +32,25 @@ func newSession(t *testing.T, s *redistest.Server) *session {
 // run gives what a command printed and its exit status.
 func (s *session) run(args ...string) (stdout, stderr string, status int) {
 	s.t.Helper()
-	var out, errs bytes.Buffer
-	a := &app{stdout: &out, stderr: &errs, lookupEnv: func(k string) (string, bool) {
+	var out bytes.Buffer
+	stderr, status = s.runTo(s.t.Context(), &out, args...)
+	return out.String(), stderr, status
+}
+
+func (s *session) runTo(ctx context.Context, out io.Writer, args ...string) (stderr string, status int) {
+	s.t.Helper()
+	var errs bytes.Buffer
+	a := &app{stdout: out, stderr: &errs, lookupEnv: func(k string) (string, bool) {
 		v, ok := s.env[k]
 		return v, ok
 	}}
 	root := a.root()
 	root.SetArgs(append([]string{"queue"}, args...))
-	err := root.ExecuteContext(s.t.Context())
+	err := root.ExecuteContext(ctx)
 	if err != nil {
 		a.report(err)
 	}
-	return out.String(), errs.String(), exitStatus(err)
+	return errs.String(), exitStatus(err)
 }
 
 // ok expects a command to succeed, and to print nothing but want.
@@ -353,4 +361,76 @@ func TestQueueEnqueue(t *testing.T) {
 	if j, err = s.queue.Job(t.Context(), job.ID); err != nil || j.Timeout != 30*time.Minute || j.RetriesLeft == nil || *j.RetriesLeft != 3 {
 		t.Errorf("%+v, %v", j, err)
 	}
+}
+
+func TestQueueInfo(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, redistest.Start(t, redistest.Miniredis))
+	s.ok("", "info", "-o", "raw")
+	s.enqueue("j1", "j2")
+	if err := s.queue.RegisterWorkers(t.Context(), []rq.WorkerBirth{{Name: "w.1", Queues: []string{"q", "other"}, Host: "here", PID: 7, Version: "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.claim()
+	const lines = "queue q 1, 1 executing, 0 finished, 0 failed\nworker w.1 (here unknown 7) busy q, other. jobs: 0 finished, 0 failed\n"
+	s.ok(lines, "info", "-o", "raw")
+	s.ok(lines, "info", "q", "-o", "raw")
+	s.ok("queue cleanup_tasks 0, 0 executing, 0 finished, 0 failed\n", "info", "cleanup_tasks", "-o", "raw")
+	s.fails(exitNotFound, []string{`no such queue: "p"`}, "info", "p", "-o", "raw")
+	s.fails(exitUsage, []string{"-o rare is not one of"}, "info", "-o", "rare")
+	var counts []queueCounts
+	s.json(&counts, "info", "q")
+	if len(counts) != 1 || counts[0].Length != 1 || counts[0].Started != 1 || counts[0].Workers != 1 {
+		t.Errorf("%+v", counts)
+	}
+	out, _, status := s.run("info")
+	for _, want := range []string{"document_processing", "cleanup_tasks", "q ", "w.1", "busy"} {
+		if status != exitDone || !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
+
+// watcher ends a command when it has printed text so many times.
+type watcher struct {
+	strings.Builder
+	text   string
+	times  int
+	cancel func()
+}
+
+func (w *watcher) Write(b []byte) (int, error) { return w.WriteString(string(b)) }
+
+func (w *watcher) WriteString(text string) (int, error) {
+	n, err := w.Builder.WriteString(text)
+	if strings.Count(w.String(), w.text) >= w.times {
+		w.cancel()
+	}
+	return n, err
+}
+
+func TestQueueInfoWatch(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, redistest.Start(t, redistest.Miniredis))
+	s.enqueue("j1")
+	for text, args := range map[string][]string{
+		"QUEUE":         {"info", "--watch=100ms"},
+		"every 100ms":   {"info", "--watch", "100ms", "q"},
+		"queue q 1, 0 ": {"info", "q", "-o", "raw", "-i=0.1s"},
+		`"name": "q"`:   {"info", "q", "--watch=100ms", "-o", "json"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		out := &watcher{text: text, times: 3, cancel: cancel}
+		errs, status := s.runTo(ctx, out, args...)
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			t.Errorf("docsvc queue %s: did not print %q three times", strings.Join(args, " "), text)
+		}
+		if status != exitDone || errs != "" || strings.Contains(out.String(), "\x1b") {
+			t.Errorf("docsvc queue %s: status %d, %s%s", strings.Join(args, " "), status, out.String(), errs)
+		}
+		cancel()
+	}
+	s.fails(exitUsage, []string{"--watch 10ms is not at least 100ms"}, "info", "--watch=10ms")
+	s.fails(exitUsage, []string{"--watch soon is not at least 100ms"}, "info", "--watch=soon")
+	s.fails(exitNotFound, []string{`no such queue: "soon"`}, "info", "--watch", "soon")
 }

@@ -3,8 +3,10 @@ package rq_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/rq"
@@ -124,4 +126,53 @@ var commandLineScenarios = []scenario{
 		r.delete("one", true)
 		r.dump("deleted with what waits for it")
 	}},
+}
+
+// exchangeRawInfo compares the lines of rq info --raw, which come in no order.
+func exchangeRawInfo(t *testing.T, r *interop) {
+	same := func(queues ...string) {
+		t.Helper()
+		got, err := r.client.RawInfo(t.Context(), queues)
+		r.must(err)
+		want := strings.Split(strings.TrimSuffix(r.rqCLI(append([]string{"info", "--raw"}, queues...)...), "\n"), "\n")
+		if len(want) == 1 && want[0] == "" {
+			want = nil
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: docsvc says\n%s\nrq info\n%s", queues, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	same()
+	for i := range 5 {
+		r.enqueue(enqueueing{ID: fmt.Sprintf("j%d", i), Func: "tasks.gate"})
+	}
+	r.register("w.1", "w.2")
+	same()
+	claimed := r.claim("w.1", "w.2")
+	same(interopQueue, "nothing")
+	r.finish(rq.Outcome{Execution: claimed[0].Execution, Job: claimed[0].Job, Kind: rq.OutcomeFinish},
+		rq.Outcome{Execution: claimed[1].Execution, Job: claimed[1].Job, Kind: rq.OutcomeFail, Error: "broken"})
+	same()
+	same("other")
+	same("nothing")
+	r.worker = python
+	r.begin(false)
+	got, err := r.client.RawInfo(t.Context(), nil)
+	r.must(err)
+	busy := regexp.MustCompile(`^worker worker-1 \(\S+ (\S+) \d+\) busy default\. jobs: 0 finished, 0 failed$`)
+	if !slices.ContainsFunc(got, busy.MatchString) {
+		t.Errorf("no busy Python worker in\n%s", strings.Join(got, "\n"))
+	}
+	var out string
+	r.second().ask(request{"op": "cli", "args": []string{"info", "--raw"}}, &out)
+	want := strings.Split(strings.TrimSpace(out), "\n")
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("docsvc says\n%s\nrq info\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	r.end("x", "")
+	same()
 }

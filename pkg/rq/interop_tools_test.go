@@ -20,6 +20,7 @@ var exchanges = []struct {
 	run  func(*testing.T, *interop)
 }{
 	{"info", exchangeInfo},
+	{"raw info", exchangeRawInfo},
 	{"Python worker", exchangeSeesPythonWorker},
 	{"values", exchangeValues},
 	{"Python's jobs", exchangeReadsPythonJobs},
