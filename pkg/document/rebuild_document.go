@@ -213,12 +213,18 @@ func (b *rebuild) present(ctx context.Context, g *remains, hash map[string]strin
 	if err != nil || b.o.DryRun {
 		return err
 	}
-	e := b.s.outcome(d)
+	e, conditions := b.s.outcome(d), b.s.asRead(d)
 	b.s.index(e, d)
+	if d.Status.Succeeded() && !d.wasCounted { // finished by a docsvc that kept no counters
+		d.wasCounted = true
+		e.add(rq.HSet(b.s.k.document(d.ID), "stored_bytes", "0"))
+		e.count(d.counted(), 1)
+		conditions = append(conditions, rq.Condition{Guard: rq.Guard{Key: b.s.k.document(d.ID), Field: "stored_bytes"}})
+	}
 	if d.Status.Final() && !g.has(RecordExecution) && !g.has(d.ExecutionID) {
 		e.unsaved()
 	}
-	err = b.s.queue.Apply(ctx, b.s.asRead(d), e.list, nil)
+	err = b.s.queue.Apply(ctx, conditions, e.list, nil)
 	var raced *rq.ConditionError
 	if errors.As(err, &raced) {
 		return nil // it changes: it lives
@@ -242,7 +248,7 @@ func (b *rebuild) lost(ctx context.Context, g *remains) error {
 		UploadID: g.uploadID, UploadKey: g.upload.Key, UploadExpiresAt: created.Add(s.c.UploadTTL), JobID: uuid.NewString()}
 	text := "Redis lost the record of this document, and its upload was found in the bucket: what was said of it with the upload is not known any more. Ask for processing."
 	e := &effects{k: s.k, id: d.ID, jobID: d.JobID, at: now, made: true}
-	e.list = append(s.creation(d), rq.HSet(s.k.document(d.ID), "upload_key", d.UploadKey, "upload_expires_at", stamp(d.UploadExpiresAt),
+	e.list = append(s.creation(d), rq.HSet(s.k.document(d.ID), "upload_expires_at", stamp(d.UploadExpiresAt),
 		"queued_at", "", "error", text, "error_code", CodeRecordLost, "finished_at", stamp(now)))
 	e.add(rq.HSet(s.k.upload(d.UploadID), uploadFields(d)...))
 	e.unsaved()
@@ -255,7 +261,7 @@ func (b *rebuild) lost(ctx context.Context, g *remains) error {
 
 // uploadFields are the fields of an upload's own hash.
 func uploadFields(d *Document) []string {
-	return []string{"schema", schema, "owner", d.Owner, "document_id", d.ID, "key", d.UploadKey,
+	return []string{"schema", schema, "owner", d.Owner, "document_id", d.ID,
 		"created_at", stamp(d.CreatedAt), "expires_at", stamp(d.UploadExpiresAt)}
 }
 

@@ -160,6 +160,11 @@ func (d *Document) read(p *parser) {
 		d.FileHash = sum
 	}
 	d.UploadID, d.UploadKey = p.text("upload_id"), p.text("upload_key")
+	if d.UploadKey == "" && d.UploadID != "" && d.SourceKey == "" {
+		// Not stored: one value of more than 64 bytes makes Redis (with its own
+		// hash-max-listpack-value) keep the whole hash in twice the memory.
+		d.UploadKey = UploadKey(d.ID, d.UploadID)
+	}
 	d.UploadExpiresAt, d.UploadRemoved = p.time("upload_expires_at"), p.flag("s3_file_deleted")
 	d.ETag, d.VersionID, d.OriginalKey = p.text("etag"), p.text("version_id"), p.text("original_key")
 	d.JobID, d.AllowDuplicate = p.text("job_id"), p.flag("allow_duplicate")
