@@ -27,7 +27,7 @@ fetch scripts/fetch-python.sh exporter rq-exporter==3.1.0 rq==2.12.0
 results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 1' INT TERM HUP
-witness='RQInfo|Dashboard|Exporter'
+witness='BothWorkOnOneQueue|RQInfo|Dashboard|Exporter'
 go test -count=1 -timeout 9m ./pkg/rq -run "^Test(Interop|OtherVersions|$witness)\$" -v -interop.full \
   -interop.summary "$results/summary" -interop.versions "$results/versions" >"$results/log" 2>&1
 status=$?

@@ -113,16 +113,28 @@ var intended = []difference{
 		reason: "RQ deletes a lock whoever holds it; docsvc only its own"},
 }
 
+// scoredByNow is why RQ before 2.8 does not get on with dependents that a
+// newer one, or docsvc, enqueued.
+const scoredByNow = "2.12 scores a deferred job by the time it was deferred; maintenance there takes it for expired and fails it at once"
+
 // olderVersions are the scenarios in which docsvc differs from older versions
 // of RQ, because it does what 2.12 does.
 var olderVersions = map[string]map[string]string{
 	"2.6": {
-		"repeat later": "a repeated job that waits is finished there, in 2.12 scheduled",
-		"scheduled":    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
+		"dependency":                   scoredByNow,
+		"dependency on what has ended": scoredByNow,
+		"dependency that fails":        scoredByNow,
+		"repeat later":                 "a repeated job that waits is finished there, in 2.12 scheduled",
+		"scheduled":                    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
+		"two parents":                  scoredByNow,
 	},
 	"2.0": {
-		"abandoned":    "a job that is abandoned leaves its error in exc_info there, in 2.12 in the results",
-		"many at once": "enqueue_many does not register the queue there, in 2.12 it does",
-		"scheduled":    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
+		"abandoned":                    "a job that is abandoned leaves its error in exc_info there, in 2.12 in the results",
+		"dependency":                   scoredByNow,
+		"dependency on what has ended": scoredByNow,
+		"dependency that fails":        scoredByNow,
+		"many at once":                 "enqueue_many does not register the queue there, in 2.12 it does",
+		"scheduled":                    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
+		"two parents":                  scoredByNow,
 	},
 }

@@ -120,11 +120,14 @@ func (w *wanderer) enqueueOne() string {
 	case 3:
 		e.Meta = map[string]any{"n": w.made}
 	}
-	// Dependencies and repeats come from Python only.
+	// Dependencies that may fail, and repeats, come from Python only.
 	by := w.producer
 	if parent := 1 + w.rng.IntN(w.made); parent < w.made && !w.parents[parent] && w.rng.IntN(3) == 0 {
-		by, w.parents[parent] = python, true
+		w.parents[parent] = true
 		e.In, e.DependsOn, e.AllowFailure = 0, []string{fmt.Sprintf("j%d", parent)}, w.rng.IntN(2) == 0
+		if e.AllowFailure {
+			by = python
+		}
 	} else if e.Retry == nil && e.In == 0 && w.rng.IntN(5) == 0 {
 		by = python
 		e.Repeat = []int{[]int{0, 60}[w.rng.IntN(2)], 0}

@@ -168,7 +168,7 @@ var scenarios = []scenario{
 		r.end(nil, "broken")
 		r.dump("waits again")
 	}},
-	{"dependency", pythonProduces, func(r *interop) {
+	{"dependency", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
 		r.dump("deferred")
@@ -179,7 +179,7 @@ var scenarios = []scenario{
 		r.end(2, "")
 		r.dump("child finished")
 	}},
-	{"dependency that fails", pythonProduces, func(r *interop) {
+	{"dependency that fails", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
 		r.begin(false)
@@ -199,7 +199,7 @@ var scenarios = []scenario{
 		r.end(1, "")
 		r.dump("parent finished after all")
 	}},
-	{"two parents", pythonProduces, func(r *interop) {
+	{"two parents", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "p1", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "p2", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"p1", "p2"}})

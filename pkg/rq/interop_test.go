@@ -92,9 +92,9 @@ type enqueueing struct {
 	Unique      bool
 
 	RetryAtFront bool
+	DependsOn    []string
 
 	// For Python only.
-	DependsOn    []string
 	AllowFailure bool
 	Repeat       []int // intervals
 }
@@ -129,7 +129,7 @@ func (e enqueueing) spec() rq.Spec {
 	s := rq.Spec{
 		ID: e.ID, Queue: interopQueue, Func: e.Func, Args: e.Args, Kwargs: e.Kwargs, Description: e.Description, Meta: e.Meta,
 		ResultTTL: ttl(e.ResultTTL), FailureTTL: ttl(e.FailureTTL), TTL: ttl(e.TTL),
-		Timeout: time.Duration(e.Timeout) * time.Second, AtFront: e.AtFront,
+		Timeout: time.Duration(e.Timeout) * time.Second, AtFront: e.AtFront, DependsOn: e.DependsOn,
 	}
 	if e.Retry != nil {
 		s.Retry = &rq.Retry{Max: cmp.Or(e.Retries, len(e.Retry)), AtFront: e.RetryAtFront}

@@ -49,7 +49,7 @@ def enqueue(r):
     if 'unique' in r:
         options['unique'] = r['unique']
     if 'depends_on' in r:
-        options['depends_on'] = Dependency(r['depends_on'], allow_failure=r.get('allow_failure', False))
+        options['depends_on'] = Dependency(r['depends_on'], allow_failure=True) if 'allow_failure' in r else r['depends_on']
     if 'repeat' in r:
         options['repeat'] = Repeat(times=len(r['repeat']), interval=r['repeat'])
     if 'id' in r:
