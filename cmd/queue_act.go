@@ -123,9 +123,9 @@ func (a *app) retryAllFailed(ctx context.Context, s *services, out *output, queu
 			for _, left := range []struct {
 				n    int
 				what string
-			}{{d.Stopped, "stopped ones left"}, {d.Gone, "entries without a failed job left"}, {d.Refused, "refused"}} {
+			}{{d.Stopped, "stopped"}, {d.Gone, "without a failed job"}, {d.Refused, "refused"}} {
 				if left.n > 0 {
-					line += fmt.Sprintf(", %d %s", left.n, left.what)
+					line += fmt.Sprintf(", %d left: %s", left.n, left.what)
 				}
 			}
 			if _, err := fmt.Fprintln(w, line); err != nil {

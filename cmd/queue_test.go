@@ -142,7 +142,7 @@ func TestQueueRetryAndCancel(t *testing.T) {
 	if len(retried) != 1 || retried[0] != (queueRetried{Queue: "q", Stopped: 1}) {
 		t.Errorf("retried %+v", retried)
 	}
-	s.ok("q: 0 queued again, 1 stopped ones left\n", "retry", "--all-failed", "q")
+	s.ok("q: 0 queued again, 1 left: stopped\n", "retry", "--all-failed", "q")
 	for registry, want := range map[string]int{"queued": 2, "failed": 1, "canceled": 1, "started": 0, "finished": 0, "deferred": 0, "scheduled": 0} {
 		var page struct{ Jobs []struct{ ID, Status string } }
 		s.json(&page, "list", "q", "--registry", registry)
