@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
 // ingested is what docsvc ingest -o json printed.
@@ -295,5 +297,49 @@ func TestIngestWithoutServer(t *testing.T) {
 	c.Env, c.Dir, c.Stderr = s.env, s.dir, &stderr
 	if err := c.Run(); err == nil || !strings.Contains(stderr.String(), "docsvc serve --standalone") {
 		t.Errorf("documents list: %v\n%s", err, stderr.String())
+	}
+}
+
+// Objects of the bucket, one by its name and those below a prefix: processed
+// where they are, and only once.
+func TestIngestObjects(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, redistest.Miniredis)
+	s.serve()
+	s.start("worker", "--name", "worker-1")
+	env := s.env
+	s.env = append(s.env, "DOCSVC_SERVER="+s.api)
+	bucket := "s3://" + s.s3.Bucket + "/"
+	for _, key := range []string{"one.txt", "in/a.txt", "in/deep/ação b.txt", "in/c.png"} {
+		s.putObject(key, []byte("The object "+key+" says that a pump was checked.\n"))
+	}
+	first := s.ingest(bucket+"one.txt", bucket+"in/", "--tag", "objects").wait(0)
+	if n := first.Summary; n.Files != 4 || n.Completed != 3 || n.Skipped != 1 || n.UploadedBytes != 0 {
+		t.Errorf("first run: %+v %+v", n, first.Files)
+	}
+	s.untouched("in/a.txt", []byte("The object in/a.txt says that a pump was checked.\n"))
+	// All of the bucket: docsvc's own objects are not taken for anybody's.
+	second := s.ingest(bucket).wait(0)
+	if n := second.Summary; n.Files != 4 || n.Present != 3 {
+		t.Errorf("second run: %+v %+v", n, second.Files)
+	}
+	missing := s.ingest(bucket + "none.txt").wait(1)
+	if got := missing.outcome(bucket + "none.txt"); !strings.HasPrefix(got, "failed ") || !strings.Contains(got, "none.txt") {
+		t.Errorf("an object that is not there: %s", got)
+	}
+	if ids := s.documents(); len(ids) != 3 {
+		t.Errorf("%d documents, want 3", len(ids))
+	}
+	// Listing needs settings of the storage, which this machine may not have.
+	s.env = nil
+	for _, e := range env {
+		if !strings.HasPrefix(e, "DOCSVC_STORAGE_") {
+			s.env = append(s.env, e)
+		}
+	}
+	s.env = append(s.env, "DOCSVC_SERVER="+s.api)
+	got := s.ingest(bucket + "in/").wait(2)
+	if !strings.Contains(got.Error, "needs the settings of its storage on this machine") {
+		t.Errorf("without settings: %+v", got)
 	}
 }
