@@ -126,11 +126,14 @@ func (s *Service) archivePage(ctx context.Context, r *round, state State) (more 
 // Ended in between it is done again.
 func (s *Service) archive(ctx context.Context, id string) (done bool, err error) {
 	v, err := s.view(ctx, id)
-	if isNotFound(err) || err == nil && !s.isOld(v) || !madeHere(id) {
-		return false, nil
-	}
-	if err != nil {
+	var e *Error
+	switch {
+	case errors.As(err, &e) && (e.Kind == NotFound || e.Kind == Internal):
+		return false, nil // no record, or one that can't be read: it stays where it is
+	case err != nil:
 		return false, err
+	case !s.isOld(v) || !madeHere(id):
+		return false, nil
 	}
 	m := copyOf(v.Document)
 	m.ArchivedAt = s.c.Clock().UTC().Truncate(time.Millisecond)

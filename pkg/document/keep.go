@@ -46,7 +46,12 @@ func (s *Service) Keep(ctx context.Context) (Kept, error) {
 	if err != nil || !won {
 		return Kept{}, redisError("taking the lock of keeping", err)
 	}
-	return s.keep(ctx)
+	kept, err := s.keep(ctx)
+	if kept.Archived+kept.Removed+kept.Failed > 0 {
+		s.c.Log.Info().Int("saved", kept.Saved).Int("archived", kept.Archived).Int("removed", kept.Removed).Int("failed", kept.Failed).
+			Msg("kept records and bucket together")
+	}
+	return kept, err
 }
 
 // keep is one round. Each part has its share of the time left, so that none
