@@ -117,19 +117,25 @@ func (w *witnessed) run(name string, arg ...string) string {
 	return "http://127.0.0.1:" + port
 }
 
-// page gets a page, which must be there.
-func (w *witnessed) page(method, url string, into any) string {
+func (w *witnessed) get(method, url string) (body []byte, status int) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, url, nil)
 	w.must(err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	w.must(err)
-	body, err := io.ReadAll(res.Body)
+	body, err = io.ReadAll(res.Body)
 	w.must(err)
 	w.must(res.Body.Close())
-	if res.StatusCode != http.StatusOK {
-		w.t.Errorf("%s %s: %s", method, url, res.Status)
+	return body, res.StatusCode
+}
+
+// page gets a page, which must be there.
+func (w *witnessed) page(method, url string, into any) string {
+	w.t.Helper()
+	body, status := w.get(method, url)
+	if status != http.StatusOK {
+		w.t.Errorf("%s %s: %d", method, url, status)
 		return ""
 	}
 	if into != nil {
@@ -248,7 +254,11 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 		if id == "child" {
-			continue // rq-dashboard 0.9 fails on any job with dependencies: it decodes text
+			// It fails on any job with dependencies: it decodes text.
+			if _, status := w.get("GET", at+"/0/data/job/child.json"); status != http.StatusInternalServerError {
+				t.Errorf("a job with dependencies: %d; docs/rq-compatibility.md says otherwise", status)
+			}
+			continue
 		}
 		var job struct {
 			Status, Origin, Description string

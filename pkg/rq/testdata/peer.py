@@ -92,6 +92,13 @@ def enqueue_piped(r):
         p.execute()
 
 
+def sync(r):
+    """Runs a job at once, without a worker."""
+    import tasks
+
+    return Queue(r['queue'], connection=connection, is_async=False).enqueue(tasks.add, 1, 2, job_id=r['id']).id
+
+
 def cron(r):
     """One round of a cron scheduler."""
     import tasks
@@ -213,6 +220,7 @@ OPS = {
     'enqueue_many': enqueue_many,
     'enqueue_piped': enqueue_piped,
     'cron': cron,
+    'sync': sync,
     'work': work,
     'move_due': move_due,
     'job': job,
