@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/filewalk"
 	"github.com/docsvc/docsvc/pkg/localextract"
 )
@@ -151,6 +152,7 @@ type extractPrinter struct {
 	tree    bool // texts go to files
 
 	extracted, skipped, failed int
+	locked                     bool // a file wanted a password, or another one
 }
 
 func (p *extractPrinter) take(o *localextract.Outcome) error {
@@ -158,6 +160,7 @@ func (p *extractPrinter) take(o *localextract.Outcome) error {
 	switch {
 	case o.Failed():
 		p.failed++
+		p.locked = p.locked || o.Code == block.CodeEncrypted
 		fmt.Fprintf(p.stderr, "docsvc: %s: %s (%s)\n", name, o.Reason, o.Code)
 		if p.form == localextract.JSON && !p.tree {
 			return p.failure(o)
@@ -217,6 +220,9 @@ func (p *extractPrinter) summary() error {
 		fmt.Fprintln(p.stderr, "docsvc: there are no files to extract")
 	case p.several && p.skipped+p.failed > 0:
 		fmt.Fprintf(p.stderr, "docsvc: %d file%s: %d extracted, %d skipped, %d failed\n", all, plural(all), p.extracted, p.skipped, p.failed)
+	}
+	if p.locked {
+		fmt.Fprintln(p.stderr, "docsvc: a password goes into a file, named with --password-file")
 	}
 	if p.failed > 0 {
 		return &silentError{status: exitFailed}
