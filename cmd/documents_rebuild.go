@@ -18,7 +18,8 @@ func (a *app) documentsRebuildCommand() *cobra.Command {
 		Use: "rebuild", Short: "Make lost records again from the bucket",
 		Long: `Goes through the bucket and makes the records in Redis that are missing, with
 their places in lists and their claims on bytes and text; records that are there
-stay as they are. For a Redis that was lost, or restored from an older backup.
+stay as they are, but where the bucket has a completed document of which the
+record knows nothing. For a Redis that was lost, or put back from an older backup.
 With --id it brings one archived document back, with --archived all of them.
 
 It talks to Redis and storage itself, and may run beside serve and workers. It can

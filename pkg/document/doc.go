@@ -68,7 +68,8 @@
 // record out as it was read; where that is refused the copy goes again. An
 // archived document can be read; what would change it answers archived.
 //
-// Rebuild makes records of what the bucket has, where Redis has none. Of
+// Rebuild makes records of what the bucket has, where Redis has none, or one of
+// before the run that completed the document (Redis came from a backup). Of
 // several document.json the one of the latest change counts, but a copy that
 // names its run counts before it, whatever the clocks of two machines said.
 // Fields that this version does not know are stored and rebuilt as they are; a

@@ -35,7 +35,7 @@ type RebuildOptions struct {
 type RebuildReport struct {
 	DryRun  bool  `json:"dry_run"`
 	Seen    int64 `json:"seen"`    // documents with objects in the bucket
-	Rebuilt int64 `json:"rebuilt"` // records made
+	Rebuilt int64 `json:"rebuilt"` // records made, or brought up to what the bucket knows
 	// RecordLost are those of Rebuilt of which only the upload was there: they
 	// are failed, code record_lost, and can be processed.
 	RecordLost int64 `json:"record_lost"`
@@ -56,9 +56,10 @@ type RebuildProblem struct {
 }
 
 // Rebuild makes records from what the bucket holds, for a Redis that lost them
-// or a part of them. It makes a record only where there is none, so it may run
-// beside everything else, be ended anywhere and be run again; the report is of
-// what was done also when an error ends it. Memory does not grow with the
+// or a part of them. It makes a record only where there is none, or where the
+// one that is there has not heard of the run that completed the document, so
+// it may run beside everything else, be ended anywhere and be run again; the
+// report is of what was done also when an error ends it. Memory does not grow with the
 // bucket. An empty Redis is taken into the bucket's installation, at the end
 // of a run that was not ended before: until then cleanup refuses to run.
 //

@@ -31,7 +31,7 @@ func (b *rebuild) one(ctx context.Context, g *remains) (*int64, error) {
 	case deleted:
 		return &r.Deleted, nil
 	case len(hash) > 0:
-		return &r.Present, b.present(ctx, g, hash)
+		return b.present(ctx, g, hash)
 	case g.tooMany:
 		g.reason = fmt.Sprintf("more than %d executions have a %s", maxManifests, ManifestName)
 		return &r.Failed, nil
@@ -204,32 +204,6 @@ func (s *Service) index(e *effects, d *Document) {
 	if d.SourceKey != "" && d.Status != Failed && d.Status != Canceled {
 		e.add(rq.SetNX(s.k.object(d.SourceKey), d.ID))
 	}
-}
-
-// present completes the indexes of a record that is there, and has a copy of
-// it written where the bucket has none.
-func (b *rebuild) present(ctx context.Context, g *remains, hash map[string]string) error {
-	d, err := parse(g.id, hash)
-	if err != nil || b.o.DryRun {
-		return err
-	}
-	e, conditions := b.s.outcome(d), b.s.asRead(d)
-	b.s.index(e, d)
-	if d.Status.Succeeded() && !d.wasCounted { // finished by a docsvc that kept no counters
-		d.wasCounted = true
-		e.add(rq.HSet(b.s.k.document(d.ID), "stored_bytes", "0"))
-		e.count(d.counted(), 1)
-		conditions = append(conditions, rq.Condition{Guard: rq.Guard{Key: b.s.k.document(d.ID), Field: "stored_bytes"}})
-	}
-	if d.Status.Final() && !g.has(RecordExecution) && !g.has(d.ExecutionID) {
-		e.unsaved()
-	}
-	err = b.s.queue.Apply(ctx, conditions, e.list, nil)
-	var raced *rq.ConditionError
-	if errors.As(err, &raced) {
-		return nil // it changes: it lives
-	}
-	return redisError("completing the indexes of document "+g.id, err)
 }
 
 // lost makes the record of a document of which only the upload is left.
