@@ -121,7 +121,7 @@ func (m *measurement) write(ctx context.Context, pipe redis.Pipeliner, template 
 	record := maps.Clone(template)
 	maps.Copy(record, map[string]string{"status": string(status), "created_at": stamp(at), "updated_at": stamp(at), "queued_at": stamp(at),
 		"started_at": stamp(at), "finished_at": stamp(at), "upload_expires_at": stamp(at.Add(time.Hour)), "filename": fmt.Sprintf("relatorio-%07d.pdf", i),
-		"title": title, "tags": list(tags), "upload_id": uuid.NewString(), "job_id": uuid.NewString(),
+		"title": title, "tags": list(tags), "upload_id": uuid.NewString(), "upload_key": UploadKey(id, uuid.NewString()), "job_id": uuid.NewString(),
 		"execution_id": strings.ReplaceAll(uuid.NewString(), "-", ""), "sha256": sum("aa"), "text_sha256": sum("bb"), "file_hash": sum("aa")})
 	pipe.HSet(ctx, k.document(id), record)
 	entry := redis.Z{Score: float64(at.UnixMilli()), Member: id}

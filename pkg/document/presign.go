@@ -160,9 +160,9 @@ func (s *Service) signed(ctx context.Context, d *Document) (*Upload, error) {
 // announcement writes a record that waits for its upload, and the upload.
 func (s *Service) announcement(d *Document) []rq.Effect {
 	list := append(s.creation(d),
-		rq.HSet(s.k.document(d.ID), "upload_expires_at", stamp(d.UploadExpiresAt)),
+		rq.HSet(s.k.document(d.ID), "upload_key", d.UploadKey, "upload_expires_at", stamp(d.UploadExpiresAt)),
 		rq.HSet(s.k.upload(d.UploadID),
-			"schema", schema, "owner", d.Owner, "document_id", d.ID,
+			"schema", schema, "owner", d.Owner, "document_id", d.ID, "key", d.UploadKey,
 			"created_at", stamp(d.CreatedAt), "expires_at", stamp(d.UploadExpiresAt)),
 		rq.ZAdd(s.k.openUploads(), float64(d.UploadExpiresAt.UnixMilli()), d.ID))
 	if d.UploadHash != "" {

@@ -161,7 +161,8 @@ func (d *Document) read(p *parser) {
 	}
 	d.UploadID, d.UploadKey = p.text("upload_id"), p.text("upload_key")
 	if d.UploadKey == "" && d.UploadID != "" && d.SourceKey == "" {
-		// Not stored: one value of more than 64 bytes makes Redis (with its own
+		// It follows from the ids, and will not be stored any more once no version is around that
+		// needs the field: a value of more than 64 bytes makes Redis (with its own
 		// hash-max-listpack-value) keep the whole hash in twice the memory.
 		d.UploadKey = UploadKey(d.ID, d.UploadID)
 	}

@@ -133,7 +133,8 @@ func (m *Manifest) oldRecord() map[string]string {
 	fields := append(learned(m), m.ending()...)
 	fields = append(fields, "schema", m.Schema, "status", string(Completed), "owner", m.Owner, "created_at", stamp(m.CreatedAt),
 		"filename", m.Filename, "title", m.Title, "description", m.Description, "tags", list(m.Tags), "content_type", m.ContentType,
-		"file_size", strconv.FormatInt(m.FileSize, 10), "upload_id", m.UploadID, "upload_expires_at", stamp(m.CreatedAt), "s3_file_deleted", "1", "job_id", m.JobID, "allow_duplicate", flag(m.AllowDuplicate),
+		"file_size", strconv.FormatInt(m.FileSize, 10), "upload_id", m.UploadID, "upload_key", UploadKey(m.DocumentID, m.UploadID),
+		"upload_expires_at", stamp(m.CreatedAt), "s3_file_deleted", "1", "job_id", m.JobID, "allow_duplicate", flag(m.AllowDuplicate),
 		"queued_at", stamp(began), "started_at", stamp(began), "attempts", "1", "updated_at", stamp(m.ProcessedAt))
 	hash := map[string]string{}
 	for i := 0; i < len(fields); i += 2 {
