@@ -222,7 +222,7 @@ func (b *rebuild) lost(ctx context.Context, g *remains) error {
 		UploadID: g.uploadID, UploadKey: g.upload.Key, UploadExpiresAt: created.Add(s.c.UploadTTL), JobID: uuid.NewString()}
 	text := "Redis lost the record of this document, and its upload was found in the bucket: what was said of it with the upload is not known any more. Ask for processing."
 	e := &effects{k: s.k, id: d.ID, jobID: d.JobID, at: now, made: true}
-	e.list = append(s.creation(d), rq.HSet(s.k.document(d.ID), "upload_expires_at", stamp(d.UploadExpiresAt),
+	e.list = append(s.creation(d), rq.HSet(s.k.document(d.ID), "upload_key", d.UploadKey, "upload_expires_at", stamp(d.UploadExpiresAt),
 		"queued_at", "", "error", text, "error_code", CodeRecordLost, "finished_at", stamp(now)))
 	e.add(rq.HSet(s.k.upload(d.UploadID), uploadFields(d)...))
 	e.unsaved()
@@ -235,7 +235,7 @@ func (b *rebuild) lost(ctx context.Context, g *remains) error {
 
 // uploadFields are the fields of an upload's own hash.
 func uploadFields(d *Document) []string {
-	return []string{"schema", schema, "owner", d.Owner, "document_id", d.ID,
+	return []string{"schema", schema, "owner", d.Owner, "document_id", d.ID, "key", d.UploadKey,
 		"created_at", stamp(d.CreatedAt), "expires_at", stamp(d.UploadExpiresAt)}
 }
 
