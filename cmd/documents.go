@@ -211,7 +211,11 @@ func (a *app) confirmDelete(ctx context.Context, api *client.Client, ids []strin
 		}
 		fmt.Fprintf(a.stderr, "%s  %s  %s\n", id, d.Status, printable(d.Filename))
 	}
-	fmt.Fprintf(a.stderr, "Delete %d document%s and all that was made of them? [y/N] ", len(ids), plural(len(ids)))
+	question := "Delete this document and all that was made of it?"
+	if len(ids) > 1 {
+		question = fmt.Sprintf("Delete these %d documents and all that was made of them?", len(ids))
+	}
+	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() { // ends with the process: a read of a terminal can't be broken off
 		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')

@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/sys/unix"
 
 	"github.com/docsvc/docsvc/pkg/filewalk"
 	"github.com/docsvc/docsvc/pkg/ingest"
@@ -324,3 +326,16 @@ func column(name string, width int) string {
 }
 
 func fit(line string, width int) string { return runewidth.Truncate(line, max(0, width), "") }
+
+// terminalWidth is how many columns a terminal has; 0 when w is none.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}

@@ -44,6 +44,33 @@ func TestFileLineFits(t *testing.T) {
 	}
 }
 
+// On a terminal the table is as wide as that, unless it is too narrow.
+func TestTableFits(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("0", 36)
+	rows := [][]string{
+		{strings.Repeat("dir/", 20) + "文書.pdf", "failed", id, strings.Repeat("Some words that say why. ", 10)},
+		{"a.pdf", "interrupted", "-", "not begun"},
+	}
+	for _, width := range []int{100, 120, 200} {
+		var b bytes.Buffer
+		if err := table(&b, []string{"FILE", "OUTCOME", "DOCUMENT", "WHY"}, narrowed(rows, width)); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if runewidth.StringWidth(strings.TrimSpace(line)) > width {
+				t.Errorf("more than %d columns: %s", width, line)
+			}
+		}
+		if n := strings.Count(b.String(), "why."); n != 10 {
+			t.Errorf("%d of 10 sentences are there:\n%s", n, b.String())
+		}
+	}
+	if got := narrowed(rows, 0); len(got) != 2 || got[0][3] != rows[0][3] {
+		t.Errorf("without a terminal: %q", got)
+	}
+}
+
 // Many files at once, with lines that come and go while others are drawn: it
 // ends, and says what failed.
 func TestProgressOfManyFiles(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/docsvc/docsvc/pkg/filewalk"
 	"github.com/docsvc/docsvc/pkg/ingest"
 )
@@ -81,7 +83,7 @@ func (a *app) printIngest(f *ingestFlags, s *ingestResults, err error, interrupt
 		answer.Error = err.Error()
 	}
 	if err == nil || f.output.format != "table" {
-		table := func(w io.Writer) error { return s.table(w) }
+		table := func(w io.Writer) error { return s.table(w, terminalWidth(a.stdout)) }
 		if printErr := f.output.print(a.stdout, answer, table); printErr != nil {
 			return fmt.Errorf("printing the result: %w", printErr)
 		}
@@ -111,12 +113,14 @@ func (s *ingestResults) failed() error {
 	return &hintError{error: err, hint: hint}
 }
 
-func (s *ingestResults) table(w io.Writer) error {
+// table lists the files, in at most width columns when that is not 0.
+func (s *ingestResults) table(w io.Writer, width int) error {
 	var rows [][]string
 	for _, r := range s.files {
 		rows = append(rows, []string{filewalk.Printable(r.Path), string(r.Outcome), dash(cmp.Or(r.DocumentID, r.DuplicateOf)), why(r)})
 	}
 	if len(rows) > 0 {
+		rows = narrowed(rows, width)
 		if err := table(w, []string{"FILE", "OUTCOME", "DOCUMENT", "WHY"}, rows); err != nil {
 			return err
 		}
@@ -133,6 +137,47 @@ func (s *ingestResults) table(w io.Writer) error {
 	}
 	_, err := fmt.Fprintln(w, summary(s.report))
 	return err
+}
+
+// narrowed fits rows into a terminal: long names lose their beginning, and the
+// reason goes on in lines below. Where that doesn't do either, and with a width
+// of 0, rows stay as they are.
+func narrowed(rows [][]string, width int) [][]string {
+	const outcome, document, reason = 11, 36, 30 // columns that these need
+	name := 4
+	for _, row := range rows {
+		name = max(name, runewidth.StringWidth(row[0]))
+	}
+	name = min(name, width-outcome-document-reason-6)
+	if name < 10 {
+		return rows
+	}
+	var out [][]string
+	for _, row := range rows {
+		lines := wrapped(row[3], width-name-outcome-document-6)
+		out = append(out, []string{strings.TrimRight(column(row[0], name), " "), row[1], row[2], lines[0]})
+		for _, line := range lines[1:] {
+			out = append(out, []string{"", "", "", line})
+		}
+	}
+	return out
+}
+
+// wrapped breaks a text between words; a word that is too long stays whole.
+func wrapped(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case runewidth.StringWidth(*last)+1+runewidth.StringWidth(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // why is the last column: the reason, or what is to be known of a document

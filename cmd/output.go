@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 )
@@ -73,7 +74,7 @@ func table(w io.Writer, head []string, rows [][]string) error {
 	for r, row := range all {
 		for i, cell := range row {
 			all[r][i] = printable(cell)
-			width[i] = max(width[i], len([]rune(all[r][i])))
+			width[i] = max(width[i], runewidth.StringWidth(all[r][i]))
 		}
 	}
 	for _, row := range all {
@@ -81,7 +82,7 @@ func table(w io.Writer, head []string, rows [][]string) error {
 		for i, cell := range row {
 			line.WriteString(cell)
 			if i < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", width[i]-len([]rune(cell))+2))
+				line.WriteString(strings.Repeat(" ", width[i]-runewidth.StringWidth(cell)+2))
 			}
 		}
 		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {

@@ -62,8 +62,8 @@ func TestCallsGoOn(t *testing.T) {
 		"503": func(w http.ResponseWriter, _ *http.Request) {
 			clienttest.Problem(w, 503, "queue_unavailable", "Redis is away.")
 		},
-		"502": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", 502) },
-		"429": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slow down", 429) },
+		"502": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
+		"429": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slow down", http.StatusTooManyRequests) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +192,7 @@ func TestPut(t *testing.T) {
 	text := strings.Repeat("A large file. ", 200_000)
 	up := presign(t, api, text)
 	s.Do(func() {
-		s.Fault, _ = fail(2, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "later", 503) })
+		s.Fault, _ = fail(2, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "later", http.StatusServiceUnavailable) })
 	})
 	var last atomic.Int64
 	if err := api.Put(context.Background(), up, strings.NewReader(text), int64(len(text)), func(n int64) { last.Store(n) }); err != nil {

@@ -86,7 +86,7 @@ func (r *run) interrupted(t *task, where string) {
 // fail ends a task with an error, unless it is only that the run was ended.
 func (r *run) fail(ctx context.Context, t *task, err error) {
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		where := "in the middle"
+		where := "while it was read or uploaded"
 		if t.JobID != "" {
 			where = "uploaded; the server goes on with it"
 		}

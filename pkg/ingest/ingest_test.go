@@ -390,7 +390,7 @@ func TestUploadURLRanOut(t *testing.T) {
 	g.s.Do(func() {
 		g.s.Fault = func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPut && n.Add(1) == 1 {
-				http.Error(w, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", 403)
+				http.Error(w, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", http.StatusForbidden)
 				return true
 			}
 			return false
