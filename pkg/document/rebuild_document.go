@@ -210,6 +210,9 @@ func (s *Service) index(e *effects, d *Document) {
 func (b *rebuild) lost(ctx context.Context, g *remains) error {
 	s, now := b.s, b.s.c.Clock().UTC().Truncate(time.Millisecond)
 	object, err := s.store.Stat(ctx, g.upload.Key)
+	if isGone(err) {
+		return &Error{Kind: Internal, Code: CodeUploadGone, Detail: "Its upload was removed meanwhile."}
+	}
 	if err != nil {
 		return storageError("looking at "+g.upload.Key, err)
 	}

@@ -22,6 +22,10 @@
 //	                                         an uncommitted prefix         the run that commits, else cleanup
 //	between commit and removal of the upload the upload, the old prefixes  cleanup
 //
+// document.json holds the record as the commit is going to leave it, so that it
+// can be made again. Copies of the record beside the executions (see package
+// document) are nobody's leftovers: they stay.
+//
 // An execution that was fenced removes its own artifacts, after a look at the
 // record: a finish whose acknowledgement was lost looks like a fenced one.
 // The upload is removed only after an accepted commit or duplicate; a failed
