@@ -78,6 +78,10 @@ var errorCodes = map[string]errorCode{
 		Help: "Its record was moved to the storage (documents.retention) and can only be read there. detail has the command that brings it back."},
 	"busy": {Status: http.StatusConflict, Title: "The document changed meanwhile",
 		Help: "Several requests changed it at the same time. Look at its status and try again."},
+	"installation_mismatch": {Status: http.StatusConflict, Title: "The server's bucket and Redis don't belong together",
+		Help: "Bucket and Redis are of two installations of docsvc. Nothing is taken in until whoever runs the server has corrected its settings; detail names both."},
+	"records_missing": {Status: http.StatusConflict, Title: "The server's Redis knows nothing of its bucket",
+		Help: "Redis was lost, or the server was pointed at another one. Nothing is taken in until whoever runs the server has put the records back: docsvc documents rebuild."},
 	"job_state": {Status: http.StatusConflict, Title: "The job's state doesn't allow it",
 		Help: "state has the job's status. Cancel works on jobs that wait or run; retry on failed, stopped and canceled ones."},
 

@@ -108,7 +108,7 @@ func (a *api) documentRoutes() {
   -d '{"filename": "manual.pdf", "file_size": 1048576, "content_type": "application/pdf", "title": "Manual de Teste"}'
 curl -X PUT "$UPLOAD_URL" --data-binary @manual.pdf`,
 		Example: presignExample,
-		Codes:   []string{"invalid_request", "unsupported_type", "busy", "queue_unavailable", "storage_unavailable"},
+		Codes:   []string{"invalid_request", "unsupported_type", "busy", "installation_mismatch", "records_missing", "queue_unavailable", "storage_unavailable"},
 	}, a.presign)
 	register(a, operation{
 		ID: "process-document", Method: "POST", Path: "/api/v1/documents/{document_id}/process", Tag: tagDocuments, Status: 202,

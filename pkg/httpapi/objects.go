@@ -33,7 +33,7 @@ func (a *api) objectRoutes() {
   -H "Content-Type: application/json" \
   -d '{"key": "inbox/2026/manual.pdf", "title": "Manual de Teste"}'`,
 		Example: acceptedExample,
-		Codes: []string{"invalid_request", "too_large", "object_not_found", "busy", "queue_unavailable", "storage_unavailable",
+		Codes: []string{"invalid_request", "too_large", "object_not_found", "busy", "installation_mismatch", "records_missing", "queue_unavailable", "storage_unavailable",
 			"newer_schema", "corrupt_record"},
 	}, a.takeObject)
 }

@@ -233,3 +233,22 @@ func TestShutdownAnswersWaitingRequests(t *testing.T) {
 		t.Errorf("Serve returned %v", err)
 	}
 }
+
+// A server whose Redis was lost takes nothing in, and says what it is.
+func TestRedisIsOfAnotherInstallation(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Miniredis)
+	f := online(t, r, nil)
+	f.process(t, "A text in a bucket that outlives its Redis.")
+	if err := r.Client(t).FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	again := wire(t, redisClient(t, r.Addr), f.S3, nil, nil)
+	for path, body := range map[string]string{presignPath: good("title", `"x"`), "/api/v1/documents/objects": `{"key":"inbox/a.pdf"}`} {
+		again.post(t, path, body).problem(t, 409, "records_missing")
+	}
+	if err := r.Client(t).Set(t.Context(), "docsvc:installation", "another", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	again.post(t, presignPath, good("title", `"x"`)).problem(t, 409, "installation_mismatch")
+}
