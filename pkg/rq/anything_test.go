@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
@@ -100,6 +103,8 @@ func TestWorkersSurviveAnyJob(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, kind := range []OutcomeKind{OutcomeFinish, OutcomeFail, OutcomeRetry, OutcomeRetryFree, OutcomeStop} {
 			f := newAnything(t, s)
+			var log bytes.Buffer
+			f.o.Log = zerolog.New(&log)
 			ctx := t.Context()
 			odd := oddJobs(t)
 			for id, fields := range odd {
@@ -157,6 +162,11 @@ func TestWorkersSurviveAnyJob(t *testing.T) {
 			if n, _ := f.rdb.HGet(ctx, f.Namespace()+"dropped", "q").Int(); n != len(notRunnable)+6 {
 				t.Errorf("%d entries are counted as dropped", n)
 			}
+			for _, id := range []string{"nobodys", "rate-limited", "ready"} { // before the junk; of more only ten are named
+				if !strings.Contains(log.String(), `"`+id+`"`) {
+					t.Errorf("the log does not name %q: %s", id, log.String())
+				}
+			}
 			f.readEverything(t)
 		}
 	})
@@ -169,7 +179,10 @@ func TestHugePayload(t *testing.T) {
 	f := newAnything(t, s)
 	ctx := t.Context()
 	f.seed("HSET rq:job:huge status queued origin q retries_left 1\nRPUSH rq:queue:q huge\nHSET rq:job:good status queued origin q data {call}\nRPUSH rq:queue:q good")
-	f.rdb.HSet(ctx, keyJob("huge"), "data", strings.Repeat("x", 100<<20))
+	// Made in Redis, so that the test itself need not hold it.
+	if err := f.rdb.Eval(ctx, `redis.call('HSET', KEYS[1], 'data', string.rep('x', 104857600))`, []string{keyJob("huge")}).Err(); err != nil && !errors.Is(err, redis.Nil) {
+		t.Fatal(err)
+	}
 	got, err := f.Claim(ctx, ClaimRequest{Worker: []string{"w.1", "w.2"}, Queues: []string{"q"}})
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v: claimed %d", err, len(got))

@@ -87,7 +87,7 @@ func (c *Client) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 
 func (c *Client) reportDropped(x reply) {
 	if n := x.at(2).int(); n > 0 {
-		c.o.Log.Warn().Int("entries", n).Msg("dropped queue entries whose job is gone or not waiting to start")
+		c.o.Log.Warn().Int("entries", n).Strs("first", x.at(4).texts()).Msg("dropped queue entries whose job is gone or not waiting to start")
 	}
 	for _, q := range x.at(3).texts() {
 		c.o.Log.Error().Str("queue", q).Str("key", keyQueue(q)).Msg("the queue's key is no list: nothing can be taken from it")

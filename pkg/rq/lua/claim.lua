@@ -7,8 +7,9 @@
 --       not loaded; list of queue names; number of slots, then per slot its
 --       worker name and the execution id to use
 -- Reply { 'suspended' }
---    or { 'claimed', jobs, dropped, unreadable queues } where a job is
---       { worker, execution, queue, id, hash as flat list, fields left out }
+--    or { 'claimed', jobs, dropped, unreadable queues, first dropped ids }
+--       where a job is { worker, execution, queue, id, hash as flat list,
+--       fields left out }, and of an id there are at most 64 bytes
 --
 -- Repeated with the same execution id after a lost reply, a slot is given the
 -- job that it was given before, also while workers are suspended.
@@ -17,7 +18,7 @@ local function main()
   local limit, queues, nslots = taken(), takelist(), taken()
   local suspended = redis.call('EXISTS', K.suspended) == 1
   local dropped, bad, jobs = 0, {}, {}
-  local unreadable = {}
+  local unreadable, names = {}, {}
 
   -- peek answers the next startable id of a queue, still in its list. An entry
   -- whose job is gone, or is in any state but waiting to start, is dropped and
@@ -41,6 +42,9 @@ local function main()
         return j
       end
       dropped = dropped + 1
+      if dropped <= 10 then
+        names[dropped] = string.sub(j, 1, 64)
+      end
       w('HINCRBY', K.dropped, q, '1')
       w('LPOP', K.queue(q))
     end
@@ -117,7 +121,7 @@ local function main()
   if suspended and #jobs == 0 then
     return { 'suspended' }
   end
-  return { 'claimed', jobs, dropped, bad }
+  return { 'claimed', jobs, dropped, bad, names }
 end
 
 return run(main)
