@@ -112,8 +112,9 @@ type Explanation struct {
 
 	LastEvent *ExplainEvent `json:"last_event,omitempty"`
 
-	now time.Time
-	job *Job
+	now    time.Time
+	job    *Job
+	others bool // workers that are not docsvc's listen, too
 }
 
 // Explain says why a job is not done, or when it was, with the evidence. It
@@ -224,6 +225,7 @@ func (c *Client) listeners(ctx context.Context, x *Explanation) error {
 	for _, k := range workers {
 		if k.Alive && slices.Contains(k.Queues, x.Queue) {
 			x.Workers = append(x.Workers, k.Name)
+			x.others = x.others || !k.Docsvc
 			if k.State == WorkerBusy {
 				x.Busy++
 			}
@@ -306,6 +308,9 @@ func (x *Explanation) turn(position int, h history) string {
 		if x.Busy == 1 {
 			on += " and is busy"
 		}
+	}
+	if x.others {
+		on += " (what workers of RQ start is not measured)"
 	}
 	if len(h.starts) < 2 {
 		return on + ", and too few jobs were started lately to say when"

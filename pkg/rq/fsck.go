@@ -149,6 +149,8 @@ type fsck struct {
 	wips     map[string]bool
 	later    []unit // executions to look at once rq:wip is known
 	progress time.Time
+	repairs  int // planned so far: their numbers in the undo file
+	err      error
 	found    map[string]*fsckFinding
 	order    []string
 }
@@ -173,14 +175,42 @@ func (c *Client) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
 	return f.report, err
 }
 
+// fsckRounds is how often Fsck looks at most while it repairs: a repair may
+// show what was hidden behind it.
+const fsckRounds = 10
+
 func (f *fsck) run(ctx context.Context) error {
 	f.report.Findings = []FsckFinding{}
+	at := map[string]int{}
+	for range fsckRounds {
+		fixed, err := f.round(ctx, at)
+		if err != nil || fixed == 0 {
+			break
+		}
+	}
+	for _, x := range f.report.Findings {
+		switch x.State {
+		case FsckFixed:
+			f.report.Fixed++
+		case FsckFound, FsckLeft:
+			f.report.Remaining++
+		}
+	}
+	return f.err
+}
+
+// round looks at everything once, twice at what it found, and repairs. at says
+// where findings stand in the report: one that is found again replaces what
+// the round before said of it.
+func (f *fsck) round(ctx context.Context, at map[string]int) (fixed int, err error) {
+	defer func() { f.err = err }()
+	f.report.Jobs, f.report.Entries, f.report.Truncated = 0, 0, false
 	if err := f.look(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	findings, err := f.again(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if f.o.Fix {
 		err = f.fix(ctx, findings)
@@ -191,16 +221,17 @@ func (f *fsck) run(ctx context.Context) error {
 			x.State = FsckLeft
 		case x.State == "":
 			x.State = FsckFound
+		case x.State == FsckFixed:
+			fixed++
 		}
-		switch x.State {
-		case FsckFixed:
-			f.report.Fixed++
-		case FsckFound, FsckLeft:
-			f.report.Remaining++
+		if i, ok := at[x.id()]; ok {
+			f.report.Findings[i] = x.FsckFinding
+			continue
 		}
+		at[x.id()] = len(f.report.Findings)
 		f.report.Findings = append(f.report.Findings, x.FsckFinding)
 	}
-	return err
+	return fixed, err
 }
 
 // begin starts a look.

@@ -56,14 +56,13 @@ type planned struct {
 // fix repairs findings one after the other: it reads what is there, writes how
 // to undo the repair, and has the script look again and make it.
 func (f *fsck) fix(ctx context.Context, findings []*fsckFinding) error {
-	n := 0
 	for _, x := range findings {
 		if x.repair == nil {
 			continue
 		}
 		for range f.o.Limit { // an entry may be in a list several times
-			n++
-			state, err := f.fixOne(ctx, x, n)
+			f.repairs++
+			state, err := f.fixOne(ctx, x, f.repairs)
 			if err != nil {
 				return err
 			}

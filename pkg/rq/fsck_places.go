@@ -275,9 +275,9 @@ func (f *fsck) judgeName(u unit, x []fact) {
 	}
 }
 
-func (f *fsck) workerFacts(u unit) [][]any {
+func workerFacts(u unit) [][]any {
 	return [][]any{words("TYPE", u.key), words("TTL", u.key), words("HGET", u.key, "death"), words("HGET", u.key, "queues"),
-		words("SISMEMBER", keyWorkers, u.key), words("TTL", f.c.keySlot(u.member))}
+		words("SISMEMBER", keyWorkers, u.key)}
 }
 
 func (f *fsck) judgeWorker(u unit, x []fact) {
@@ -289,10 +289,6 @@ func (f *fsck) judgeWorker(u unit, x []fact) {
 		f.note(u, FsckForever, u.key, "", "the hash of worker "+u.member+" never expires: it would look alive for ever", x[1:2],
 			&repair{edits: []edit{expireKey(u.key, 480)}}, "let it expire in 480 s; a living worker renews it")
 	}
-	if x[5].text == "-1" {
-		f.note(u, FsckForever, f.c.keySlot(u.member), "", "docsvc's hold on the worker name "+u.member+" never expires", x[5:],
-			&repair{edits: []edit{expireKey(f.c.keySlot(u.member), 86400)}}, "let it expire in a day; a living worker renews it")
-	}
 	if x[2].text == "" && !x[4].on() && x[3].text != "" {
 		r := &repair{edits: []edit{setMember(keyWorkers, u.key, true)}}
 		for _, q := range strings.Split(x[3].text, ",") {
@@ -300,6 +296,23 @@ func (f *fsck) judgeWorker(u unit, x []fact) {
 		}
 		f.note(u, FsckUnlisted, u.key, "", "worker "+u.member+" is alive, and not listed in "+keyWorkers, []fact{x[2], x[3], x[4]},
 			r.when(probe{w("EXISTS", u.key), "=", "1"}, hashIs(u.key, "queues", x[3]), hashIs(u.key, "death", x[2])), "list it")
+	}
+}
+
+// judgeOwn: our lease:Q, and worker:W, our hold on a worker's name.
+func (f *fsck) judgeOwn(u unit, x []fact) {
+	name, slot := strings.CutPrefix(u.key, f.c.keySlot(""))
+	kind := "zset"
+	if slot {
+		kind = "hash"
+	}
+	switch {
+	case x[0].text == "none":
+	case x[0].text != kind:
+		f.judgeTypeOf(u, x[0], kind)
+	case slot && x[1].text == "-1":
+		f.note(u, FsckForever, u.key, "", "docsvc's hold on the worker name "+name+" never expires", x,
+			&repair{edits: []edit{expireKey(u.key, 86400)}}, "let it expire in a day; a living worker renews it")
 	}
 }
 

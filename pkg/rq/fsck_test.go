@@ -501,6 +501,22 @@ var fsckCases = []struct{ name, seed, found, change string }{
 			+ rq:queues rq:queue:q`,
 	},
 	{
+		name: "our own keys: a lease of a queue known nowhere else, a name held for ever, a wrong type",
+		seed: `
+			ZADD docsvc:lease:unknown 1795435100000 j1:e1
+			HSET docsvc:worker:w4 token t
+			SET docsvc:lease:q x`,
+		found: `
+			lease_without_execution docsvc:lease:unknown j1
+			worker_without_ttl docsvc:worker:w4
+			wrong_type docsvc:lease:q`,
+		change: `
+			+ docsvc:fsck:moved:docsvc:lease:q = x
+			+ docsvc:worker:w4 ttl 86400
+			- docsvc:lease:q = x
+			- docsvc:lease:unknown j1:e1 1795435100000`,
+	},
+	{
 		name: "hashes that RQ cannot read",
 		seed: `
 		HSET rq:job:a status running origin q data {call}
@@ -594,6 +610,45 @@ func TestFsckNamesRepairsAndUndoes(t *testing.T) {
 					t.Errorf("undoing left it otherwise:\n%s\nundo file:\n%s", lineDiff(got, want), undo)
 				}
 			})
+		}
+	})
+}
+
+// What a repair uncovers is repaired, too.
+func TestFsckGoesOnUntilNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{Namespace: "my[*]\\?:"})
+		f.seed(`
+			HSET rq:job:j1 status queued origin q data {call} enqueued_at 2026-11-23T11:00:00.000000Z
+			ZADD rq:wip:q 1795435000 j1:e1
+			ZADD my[*]\?:lease:q 1795435000000 j1:e2
+			SADD rq:queues rq:queue:q
+			SADD rq:groups g
+			SADD rq:group:g gone`)
+		before := f.keyspace()
+		var r FsckReport
+		var undo string
+		change := f.change(func() { r, undo = f.fsck(FsckOptions{Fix: true, Limit: 2}) })
+		wantChange(t, without(without(change, ":events"), ":receipts"), `
+			+ rq:job:j1 enqueued_at = 2026-11-23T12:00:00.250000Z
+			+ rq:queue:q [j1]
+			- my[*]\?:lease:q j1:e2 1795435000000
+			- rq:group:g gone
+			- rq:groups g
+			- rq:job:j1 enqueued_at = 2026-11-23T11:00:00.000000Z
+			- rq:wip:q j1:e1 1795435000`)
+		if r.Fixed != 5 || r.Remaining != 0 || r.Truncated {
+			t.Errorf("%+v", r)
+		}
+		if back, err := f.FsckRestore(context.Background(), strings.NewReader(undo)); err != nil || back.Restored != 5 {
+			t.Errorf("restored %+v, %v", back, err)
+		}
+		drop := func(lines []string) string {
+			return without(without(strings.Join(lines, "\n"), ":events"), ":receipts")
+		}
+		if got, want := drop(f.keyspace()), drop(before); got != want {
+			t.Errorf("undoing left it otherwise:\n%s", lineDiff(got, want))
 		}
 	})
 }

@@ -31,6 +31,7 @@ const (
 	unitLease                 // member of our lease:Q
 	unitName                  // member of rq:queues, rq:workers or rq:workers:Q
 	unitWorker                // a worker's hash
+	unitOwn                   // our lease:Q or worker:W
 	unitQueue                 // a queue's list, as a whole
 	unitExecution             // rq:execution:J:E or rq:executions:J; member: J
 	unitFamily                // rq:job:J:dependents, rq:job::J:dependencies, rq:results:J; member: J
@@ -74,6 +75,9 @@ func (f *fsck) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := f.scan(ctx, escaped(f.c.o.Namespace)+"[lw]*", func(keys []string) error { return f.inspect(ctx, f.ownUnits(keys)) }); err != nil {
+		return err
+	}
 	if err := f.hold(ctx, f.inspect); err != nil {
 		return err
 	}
@@ -93,6 +97,28 @@ func (f *fsck) look(ctx context.Context) error {
 		}
 	}
 	return f.scan(ctx, "rq:[jr]*", func(keys []string) error { return f.inspect(ctx, f.unitsOf(keys)) })
+}
+
+// ownUnits are our own keys of queues and workers.
+func (f *fsck) ownUnits(keys []string) []unit {
+	var units []unit
+	for _, key := range keys {
+		if q, ok := strings.CutPrefix(key, f.c.keyLease("")); ok {
+			f.queues[q] = true
+			if !f.wants(q) {
+				continue
+			}
+		} else if !strings.HasPrefix(key, f.c.keySlot("")) || !f.whole() {
+			continue
+		}
+		units = append(units, unit{kind: unitOwn, key: key})
+	}
+	return units
+}
+
+// escaped is a text as a pattern that matches only it.
+func escaped(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }
 
 // place notes what a key says about queues, and reports whether its members
@@ -444,7 +470,9 @@ func (f *fsck) inspectAll(ctx context.Context, units []unit) error {
 	case unitName:
 		return f.facts(ctx, units, nameFacts, f.judgeName)
 	case unitWorker:
-		return f.facts(ctx, units, f.workerFacts, f.judgeWorker)
+		return f.facts(ctx, units, workerFacts, f.judgeWorker)
+	case unitOwn:
+		return f.facts(ctx, units, executionFacts, f.judgeOwn)
 	case unitQueue:
 		return f.facts(ctx, units, queueFacts, f.judgeQueue)
 	case unitExecution:
