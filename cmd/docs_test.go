@@ -59,6 +59,9 @@ func wrongCommand(text string) string {
 	root.InitDefaultCompletionCmd("completion")
 	text, _, _ = strings.Cut(text, ", ")
 	words := strings.Fields(strings.ReplaceAll(text, "\\", " "))
+	for i, w := range words { // the end of a sentence
+		words[i] = w[:1] + strings.TrimRight(w[1:], ".,:")
+	}
 	c, rest, err := root.Find(words)
 	if err != nil {
 		return err.Error()
