@@ -108,10 +108,11 @@ func transport() *http.Transport {
 	return t
 }
 
-// With returns a client that shares c's connections and has another patience.
+// With returns a client that shares c's connections, has another patience and
+// tells nobody of its retries.
 func (c *Client) With(patience time.Duration) *Client {
 	other := *c
-	other.c.Patience = patience
+	other.c.Patience, other.c.Retrying = patience, nil
 	return &other
 }
 
@@ -265,7 +266,7 @@ func (c *Client) insist(ctx context.Context, out *outage, try func(context.Conte
 			return c.givenUp(err, tried)
 		}
 		if c.c.Retrying != nil {
-			c.c.Retrying(err, pause)
+			c.c.Retrying(c.givenUp(err, 0), pause)
 		}
 		select {
 		case <-time.After(pause):
@@ -301,7 +302,7 @@ func passing(status int) bool {
 	return false
 }
 
-// givenUp leaves a *Problem and a *StorageError as they are: the server did
+// givenUp is what callers get to see. It leaves a *Problem and a *StorageError as they are: the server did
 // answer, and said what is wrong.
 func (c *Client) givenUp(err error, tried time.Duration) error {
 	var lost *lostError
