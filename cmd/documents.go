@@ -102,6 +102,9 @@ duplicate, failed or canceled; then the exit status is 1 if it failed or was
 canceled, or is none of these when the time is up.`,
 		Args: documentIDs(1),
 		RunE: a.withAPI(&f, func(ctx context.Context, api *client.Client, args []string) error {
+			if wait > shortPatience {
+				api = api.With(wait) // somebody who waits can wait for a server that is restarted, too
+			}
 			raw, st, err := awaitStatus(ctx, api, args[0], wait)
 			if err != nil {
 				return err
