@@ -2,7 +2,7 @@
 # The long form of the comparison with Python's RQ that "make test" runs in
 # short: more random sequences, older versions of RQ, and tools of others that
 # read its keys. Everything it needs beyond Go goes below .cache. Ends with
-# what was compared.
+# what was compared. SEED=N draws other random sequences.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 for name in $(env | sed -n 's/^\(REDIS_URL\|AWS_[A-Z0-9_]*\|DOCSVC_[A-Z0-9_]*\)=.*/\1/p'); do
@@ -28,7 +28,7 @@ results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 1' INT TERM HUP
 witness='BothWorkOnOneQueue|RQInfo|Dashboard|Exporter'
-go test -count=1 -timeout 9m ./pkg/rq -run "^Test(Interop|OtherVersions|$witness)\$" -v -interop.full \
+go test -count=1 -timeout 9m ./pkg/rq -run "^Test(Interop|OtherVersions|$witness)\$" -v -interop.full -interop.seed "${SEED:-1}" \
   -interop.summary "$results/summary" -interop.versions "$results/versions" >"$results/log" 2>&1
 status=$?
 

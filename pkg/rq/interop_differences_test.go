@@ -3,7 +3,6 @@ package rq_test
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +12,9 @@ import (
 
 // full asks for what takes longer; make interop sets it.
 var full = flag.Bool("interop.full", false, "more random sequences, other versions of RQ")
+
+// firstSeed chooses other random sequences.
+var firstSeed = flag.Uint64("interop.seed", 1, "seed of the first random sequence")
 
 // summaryFile is where the figures of TestInterop go.
 var summaryFile = flag.String("interop.summary", "", "write what was compared to this file")
@@ -86,9 +88,7 @@ func (d *differences) unused() []string {
 func (d *differences) summarize(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d scenarios in %d runs beside RQ's own, %d steps compared, %d exchanges\n", len(d.scenarios), d.runs, d.steps, len(exchanges))
-	fmt.Fprintf(&b, "random sequences: %s\n", strings.Join(slices.DeleteFunc(slices.Sorted(maps.Keys(d.scenarios)), func(s string) bool {
-		return !strings.HasPrefix(s, "random")
-	}), ", "))
+	fmt.Fprintf(&b, "random sequences among them: %d, the first by seed %d\n", len(randomScenarios()), *firstSeed)
 	fmt.Fprintf(&b, "differences: %d\nintended differences: %d\n", d.found, len(intended))
 	for _, row := range intended {
 		fmt.Fprintf(&b, "  %s: %s (%s)\n", row.name, row.reason, row.test)

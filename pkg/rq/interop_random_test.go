@@ -16,8 +16,8 @@ func randomScenarios() []scenario {
 		n = 20
 	}
 	var out []scenario
-	for seed := range uint64(n) {
-		out = append(out, scenario{fmt.Sprintf("random %d", seed+1), either, func(r *interop) { r.wander(seed+1, 25) }})
+	for seed := *firstSeed; seed < *firstSeed+uint64(n); seed++ {
+		out = append(out, scenario{fmt.Sprintf("random %d", seed), either, func(r *interop) { r.wander(seed, 25) }})
 	}
 	return out
 }
@@ -55,7 +55,7 @@ func (w *wanderer) side() side { return []side{python, docsvc}[w.sides.IntN(2)] 
 // step does one operation and names it.
 func (w *wanderer) step() string {
 	w.t.Helper()
-	switch n := w.rng.IntN(20); {
+	switch n := w.rng.IntN(21); {
 	case n < 6 || w.made == 0:
 		return w.enqueueOne()
 	case n < 13:
@@ -73,13 +73,19 @@ func (w *wanderer) step() string {
 		w.requeueFailed()
 		return "requeue all"
 	case n == 17:
-		return w.withOne("delete", []string{"queued", "scheduled", "finished", "failed", "canceled"}, func(id string) { w.delete(id, false) })
+		dependents := w.rng.IntN(2) == 0
+		return w.withOne("delete", []string{"queued", "scheduled", "finished", "failed", "canceled"}, func(id string) { w.delete(id, dependents) })
 	case n == 18:
 		if w.count("rq:deferred:"+interopQueue) > 0 {
 			return "nothing" // docsvc's maintenance looks at deferred jobs again
 		}
 		w.clean()
 		return "clean"
+	case n == 19:
+		n, err := w.rdb.LLen(w.t.Context(), "rq:queue:"+interopQueue).Result()
+		w.must(err)
+		w.empty(int(n))
+		return "empty"
 	}
 	if w.rng.IntN(2) == 0 {
 		w.suspend(0)
