@@ -185,7 +185,7 @@ func printFsck(w io.Writer, r rq.FsckReport) error {
 			fmt.Fprintf(&b, "  fixed: %s\n", x.Fix)
 		case x.State == rq.FsckOther:
 			b.WriteString("  not repaired: it has changed meanwhile\n")
-		case x.Fix != "":
+		case x.Left == "":
 			fmt.Fprintf(&b, "  --fix would: %s\n", x.Fix)
 		default:
 			fmt.Fprintf(&b, "  left: %s\n", x.Left)

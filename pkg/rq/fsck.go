@@ -182,10 +182,13 @@ const fsckRounds = 10
 func (f *fsck) run(ctx context.Context) error {
 	f.report.Findings = []FsckFinding{}
 	at := map[string]int{}
-	for range fsckRounds {
-		fixed, err := f.round(ctx, at)
-		if err != nil || fixed == 0 {
+	for rounds, idle := 0, 0; rounds < fsckRounds && idle < 2; rounds++ {
+		fixed, changed, err := f.round(ctx, at)
+		if err != nil || fixed+changed == 0 {
 			break
+		}
+		if idle++; fixed > 0 {
+			idle = 0
 		}
 	}
 	for _, x := range f.report.Findings {
@@ -202,15 +205,15 @@ func (f *fsck) run(ctx context.Context) error {
 // round looks at everything once, twice at what it found, and repairs. at says
 // where findings stand in the report: one that is found again replaces what
 // the round before said of it.
-func (f *fsck) round(ctx context.Context, at map[string]int) (fixed int, err error) {
+func (f *fsck) round(ctx context.Context, at map[string]int) (fixed, changed int, err error) {
 	defer func() { f.err = err }()
 	f.report.Jobs, f.report.Entries, f.report.Truncated = 0, 0, false
 	if err := f.look(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	findings, err := f.again(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if f.o.Fix {
 		err = f.fix(ctx, findings)
@@ -223,15 +226,20 @@ func (f *fsck) round(ctx context.Context, at map[string]int) (fixed int, err err
 			x.State = FsckFound
 		case x.State == FsckFixed:
 			fixed++
+		case x.State == FsckOther:
+			changed++
 		}
 		if i, ok := at[x.id()]; ok {
+			if x.State == FsckOther && f.report.Findings[i].State == FsckOther {
+				x.State, x.Left = FsckLeft, "something that the repair needs is in its way: another finding, or a key of another type"
+			}
 			f.report.Findings[i] = x.FsckFinding
 			continue
 		}
 		at[x.id()] = len(f.report.Findings)
 		f.report.Findings = append(f.report.Findings, x.FsckFinding)
 	}
-	return fixed, err
+	return fixed, changed, err
 }
 
 // begin starts a look.

@@ -188,6 +188,12 @@ func exactly(b probe, found *string) probe {
 	return probe{b.Read, "=", word(*found)}
 }
 
+// counting are commands that find nothing only where the key is of another
+// type than the writing one needs: a script passes by a write that is refused.
+var counting = map[string]string{
+	"HSET": "HLEN", "LPUSH": "LLEN", "RPUSH": "LLEN", "SADD": "SCARD", "XADD": "XLEN", "ZADD": "ZCARD",
+}
+
 func (f *fsck) planEdit(ctx context.Context, p *planned, e edit, found []*string) error {
 	if a := e.after; a != nil && (a.Is == "none" && found[0] == nil || a.Is == "=" && found[0] != nil && *found[0] == string(a.Text)) {
 		return nil // it is so already
@@ -212,6 +218,9 @@ func (f *fsck) planEdit(ctx context.Context, p *planned, e edit, found []*string
 	p.line.If = append(p.line.If, ifs...)
 	p.line.Do = append(do, p.line.Do...) // in reverse order
 	p.commands = append(p.commands, e.do)
+	if count := counting[string(e.do[0])]; count != "" {
+		p.probes = append(p.probes, probe{w(count, string(e.do[1])), "some", ""})
+	}
 	return nil
 }
 

@@ -517,6 +517,21 @@ var fsckCases = []struct{ name, seed, found, change string }{
 			- docsvc:lease:unknown j1:e1 1795435100000`,
 	},
 	{
+		name: "a queued job whose queue is of a wrong type",
+		seed: `
+			SET rq:queue:q x
+			SADD rq:queues rq:queue:q
+			HSET rq:job:j1 status queued origin q data {call}`,
+		found: `
+			wrong_type rq:queue:q
+			queued_lost rq:job:j1 j1`,
+		change: `
+			+ docsvc:fsck:moved:rq:queue:q = x
+			+ rq:job:j1 enqueued_at = 2026-11-23T12:00:00.250000Z
+			+ rq:queue:q [j1]
+			- rq:queue:q = x`,
+	},
+	{
 		name: "hashes that RQ cannot read",
 		seed: `
 		HSET rq:job:a status running origin q data {call}
@@ -649,6 +664,25 @@ func TestFsckGoesOnUntilNothingIsLeft(t *testing.T) {
 		}
 		if got, want := drop(f.keyspace()), drop(before); got != want {
 			t.Errorf("undoing left it otherwise:\n%s", lineDiff(got, want))
+		}
+	})
+}
+
+// A repair that would write to a key of another type is not made in part.
+func TestFsckLeavesWhatItCannotWrite(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		f.seed(`
+			HSET rq:job:j1 status started origin q data {call} failure_ttl 60
+			SET rq:failed:q x
+			SET docsvc:fsck:moved:rq:failed:q occupied`)
+		var r FsckReport
+		if change := f.change(func() { r, _ = f.fsck(FsckOptions{Fix: true}) }); change != "" {
+			t.Errorf("changed\n%s", change)
+		}
+		if r.Fixed != 0 || len(r.Findings) != 2 || r.Findings[0].State != FsckLeft || r.Remaining != 2 {
+			t.Errorf("%+v", r)
 		}
 	})
 }
