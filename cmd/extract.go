@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/config"
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/filewalk"
 	"github.com/docsvc/docsvc/pkg/localextract"
 )
@@ -90,7 +93,8 @@ func (a *app) runExtract(ctx context.Context, f extractFlags, args []string) (er
 	c.Pool = pool
 	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
-	p := &extractPrinter{app: a, form: c.Form, several: !oneFile(args), tree: c.Tree != nil}
+	p := &extractPrinter{app: a, form: c.Form, several: !oneFile(args), tree: c.Tree != nil,
+		skipped: map[string]int{}, failed: map[string]int{}}
 	err = localextract.Run(ctx, c, args, p.take)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintf(a.stderr, "docsvc: stopped; %d file%s done\n", p.extracted, plural(p.extracted))
@@ -151,24 +155,24 @@ type extractPrinter struct {
 	several bool // texts have their names above them
 	tree    bool // texts go to files
 
-	extracted, skipped, failed int
-	locked                     bool // a file wanted a password, or another one
+	extracted       int
+	skipped, failed map[string]int // by code
 }
 
 func (p *extractPrinter) take(o *localextract.Outcome) error {
 	name := filewalk.Printable(o.Entry.Path)
 	switch {
 	case o.Failed():
-		p.failed++
-		p.locked = p.locked || o.Code == block.CodeEncrypted
+		p.failed[o.Code]++
 		fmt.Fprintf(p.stderr, "docsvc: %s: %s (%s)\n", name, o.Reason, o.Code)
 		if p.form == localextract.JSON && !p.tree {
 			return p.failure(o)
 		}
 		return nil
 	case o.Skipped != "":
-		p.skipped++
-		fmt.Fprintf(p.stderr, "docsvc: %s: skipped. %s\n", name, o.Skipped)
+		p.skipped[o.Code]++
+		what, _, _ := strings.Cut(o.Skipped, ". ") // what to do about it would be noise
+		fmt.Fprintf(p.stderr, "docsvc: %s: skipped: %s\n", name, strings.TrimSuffix(what, "."))
 		return nil
 	}
 	for _, note := range o.Notes {
@@ -214,18 +218,48 @@ func (p *extractPrinter) text(name string, body []byte) error {
 
 // summary counts where there is something to count.
 func (p *extractPrinter) summary() error {
-	all := p.extracted + p.skipped + p.failed
+	skipped, failed := total(p.skipped), total(p.failed)
+	all := p.extracted + skipped + failed
 	switch {
 	case all == 0:
 		fmt.Fprintln(p.stderr, "docsvc: there are no files to extract")
-	case p.several && p.skipped+p.failed > 0:
-		fmt.Fprintf(p.stderr, "docsvc: %d file%s: %d extracted, %d skipped, %d failed\n", all, plural(all), p.extracted, p.skipped, p.failed)
+	case p.several && skipped+failed > 0:
+		fmt.Fprintf(p.stderr, "docsvc: %d file%s: %d extracted, %d skipped%s, %d failed%s\n",
+			all, plural(all), p.extracted, skipped, byCode(p.skipped), failed, byCode(p.failed))
 	}
-	if p.locked {
+	if p.skipped[block.CodeUnsupported] > 0 {
+		var titles []string
+		for _, f := range detect.Formats() {
+			titles = append(titles, f.Title)
+		}
+		fmt.Fprintf(p.stderr, "docsvc: what can be read: %s\n", strings.Join(titles, ", "))
+	}
+	if p.failed[block.CodeEncrypted] > 0 {
 		fmt.Fprintln(p.stderr, "docsvc: a password goes into a file, named with --password-file")
 	}
-	if p.failed > 0 {
+	if failed > 0 {
 		return &silentError{status: exitFailed}
 	}
 	return nil
+}
+
+func total(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// byCode lists counts, the largest first: " (10 corrupt, 1 encrypted)".
+func byCode(counts map[string]int) string {
+	if len(counts) == 0 {
+		return ""
+	}
+	codes := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
+	})
+	for i, code := range codes {
+		codes[i] = fmt.Sprintf("%d %s", counts[code], code)
+	}
+	return " (" + strings.Join(codes, ", ") + ")"
 }

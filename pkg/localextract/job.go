@@ -107,7 +107,7 @@ func (j *job) refuse(code, reason string) {
 		j.fail(code, reason)
 		return
 	}
-	j.outcome.Skipped = reason
+	j.outcome.Code, j.outcome.Skipped = code, reason
 }
 
 // finish puts the document into the form asked for, and that where it goes.

@@ -56,7 +56,8 @@ type Outcome struct {
 	// Skipped says why a file that was not named itself was passed over.
 	Skipped string
 	// Code and Reason say why there is no text: the codes are those of package
-	// extract/block and of this package, the reason is a sentence.
+	// extract/block and of this package, the reason is a sentence or more. A
+	// file that was skipped has a code, too.
 	Code, Reason string
 }
 
