@@ -45,6 +45,9 @@ MoveDue every second or when its answer says so, and Maintenance every ten
 minutes. Producers call Enqueue; people and APIs call Cancel, Requeue, and the
 reading methods, which never write.
 
+Fsck compares all keys with one another and repairs what does not agree;
+Explain says of one job why it is not done.
+
 # Who holds a job
 
 Claim gives an execution an id E and puts J:E into rq:wip:Q. That member is

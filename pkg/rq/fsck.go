@@ -264,6 +264,7 @@ func (f *fsck) again(ctx context.Context) ([]*fsckFinding, error) {
 		return nil, nil
 	}
 	before, order := f.found, f.order
+	defer func(jobs int64) { f.report.Jobs = jobs }(f.report.Jobs) // not counted twice
 	pause(ctx, f.o.Age)
 	if err := f.begin(ctx); err != nil {
 		return nil, err

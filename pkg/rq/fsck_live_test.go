@@ -248,3 +248,17 @@ func TestSieve(t *testing.T) {
 		t.Errorf("%d of 20000 taken for known", wrong)
 	}
 }
+
+// That Redis may drop keys is named once, also beside other findings.
+func TestFsckNamesTheEvictionPolicy(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Start(t, redistest.RedisServer), Options{})
+	if err := f.rdb.ConfigSet(context.Background(), "maxmemory-policy", "allkeys-lru").Err(); err != nil {
+		t.Fatal(err)
+	}
+	f.seed(`ZADD rq:canceled:q 5 gone`)
+	r, _ := f.fsck(FsckOptions{Fix: true})
+	if got := findingTexts(r); got != "entry_without_job rq:canceled:q gone\neviction_policy maxmemory-policy" || r.Remaining != 1 || r.Jobs != 0 {
+		t.Errorf("found %s, %+v", got, r)
+	}
+}
