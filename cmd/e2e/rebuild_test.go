@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
@@ -127,6 +129,12 @@ func TestDeletedWhileInWork(t *testing.T) {
 	s.reach(next, "completed") // so the worker is done with the first
 	if a, err := s.call(http.MethodGet, s.api+"/api/v1/documents/"+id, nil, ""); err != nil || a.status != 404 {
 		t.Errorf("%s, %v", a.body, err)
+	}
+	// The store may finish a PUT that the worker has given up. Its last look for
+	// such objects is due when the upload URL has run out an hour ago: now.
+	due := redis.Z{Score: 1, Member: id}
+	if n, err := s.redis.Client(t).ZAddXX(t.Context(), "docsvc:docs:deleted", due).Result(); err != nil || n != 0 {
+		t.Fatal(n, err)
 	}
 	s.until("its objects to go", func() error {
 		if left := s.artifacts(id); len(left) > 0 {
