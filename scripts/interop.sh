@@ -1,6 +1,6 @@
 #!/bin/sh
 # The long form of the comparison with Python's RQ that "make test" runs in
-# short: more random sequences, older versions of RQ, and tools of others that
+# short: more random sequences, other versions of RQ, and tools of others that
 # read its keys. Everything it needs beyond Go goes below .cache. Ends with
 # what was compared. SEED=N draws other random sequences.
 set -u
@@ -20,6 +20,7 @@ fetch scripts/fetch-redis.sh
 fetch scripts/fetch-python.sh
 fetch scripts/fetch-python.sh rq-2.0 rq==2.0.0
 fetch scripts/fetch-python.sh rq-2.6 rq==2.6.0
+fetch scripts/fetch-python.sh rq-3.0 rq==3.0.0
 # six is what rq-dashboard 0.9.0 needs and does not name.
 fetch scripts/fetch-python.sh dashboard rq-dashboard==0.9.0 rq==2.12.0 six==1.17.0
 fetch scripts/fetch-python.sh exporter rq-exporter==3.1.0 rq==2.12.0

@@ -117,9 +117,15 @@ var intended = []difference{
 // newer one, or docsvc, enqueued.
 const scoredByNow = "2.12 scores a deferred job by the time it was deferred; maintenance there takes it for expired and fails it at once"
 
-// olderVersions are the scenarios in which docsvc differs from older versions
+// What RQ 3.0 does otherwise than 2.12.
+const (
+	resultsGo   = "a job's results are deleted with it there, in 2.12 they stay"
+	intervalsGo = "intervals of repeats are used from the front and dropped there, in 2.12 from the end and kept"
+)
+
+// otherVersions are the scenarios in which docsvc differs from other versions
 // of RQ, because it does what 2.12 does.
-var olderVersions = map[string]map[string]string{
+var otherVersions = map[string]map[string]string{
 	"2.6": {
 		"dependency":                   scoredByNow,
 		"dependency on what has ended": scoredByNow,
@@ -136,5 +142,11 @@ var olderVersions = map[string]map[string]string{
 		"many at once":                 "enqueue_many does not register the queue there, in 2.12 it does",
 		"scheduled":                    "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
 		"two parents":                  scoredByNow,
+	},
+	"3.0": {
+		"deleted":        resultsGo,
+		"emptied":        resultsGo,
+		"repeat at once": intervalsGo,
+		"repeat later":   intervalsGo,
 	},
 }
