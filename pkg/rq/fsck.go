@@ -43,6 +43,7 @@ const (
 	FsckNotStarted       FsckKind = "execution_of_other_state" // in rq:wip, of a job that is not started
 	FsckAbandoned        FsckKind = "abandoned_execution"      // its time in rq:wip passed long ago
 	FsckIncomplete       FsckKind = "execution_incomplete"     // in rq:wip, without its hash
+	FsckNoLease          FsckKind = "execution_without_lease"  // of a worker of docsvc's
 	FsckStray            FsckKind = "execution_stray"          // not in rq:wip, and kept for ever
 	FsckLease            FsckKind = "lease_without_execution"  //
 	FsckDeadWorker       FsckKind = "dead_worker"              // listed, without a hash

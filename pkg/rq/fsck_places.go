@@ -186,10 +186,22 @@ func splitMember(member string) (job, execution string, ok bool) {
 	return job, execution, ok && jobID.MatchString(job) && !strings.Contains(execution, ":")
 }
 
-func wipFacts(u unit) [][]any {
-	j, e, _ := splitMember(u.member)
-	return [][]any{words("ZSCORE", u.key, u.member), words("EXISTS", keyJob(j)), words("HGET", keyJob(j), "status"),
-		words("HGET", keyJob(j), "timeout"), words("EXISTS", keyExecution(j, e))}
+// executions looks at members of rq:wip. Whose they are stands in their hash.
+func (f *fsck) executions(ctx context.Context, units []unit) error {
+	workers := map[string]string{}
+	name := func(u unit) [][]any {
+		j, e, _ := splitMember(u.member)
+		return [][]any{words("HGET", keyExecution(j, e), "worker_name")}
+	}
+	if err := f.facts(ctx, units, name, func(u unit, x []fact) { workers[u.member] = x[0].text }); err != nil {
+		return err
+	}
+	return f.facts(ctx, units, func(u unit) [][]any {
+		j, e, _ := splitMember(u.member)
+		return [][]any{words("ZSCORE", u.key, u.member), words("EXISTS", keyJob(j)), words("HGET", keyJob(j), "status"),
+			words("HGET", keyJob(j), "timeout"), words("EXISTS", keyExecution(j, e)),
+			words("ZSCORE", f.c.keyLease(u.queue), u.member), words("HGET", f.c.keySlot(workers[u.member]), "token")}
+	}, f.judgeWIP)
 }
 
 // judgeWIP: an execution.
@@ -224,6 +236,11 @@ func (f *fsck) judgeWIP(u unit, x []fact) {
 	case status != StatusStarted && status != "":
 		f.note(u, FsckNotStarted, u.key, j, fmt.Sprintf("an execution of a job that is %s; RQ's cleaning would fail or repeat it", status), x,
 			remove.when(hashIs(keyJob(j), "status", x[2])), "remove the execution")
+	case status == StatusStarted && !x[5].is && x[6].is:
+		ends := strconv.FormatInt(f.now.Add(f.c.o.Lease).UnixMilli(), 10)
+		f.note(u, FsckNoLease, u.key, j, "an execution of a docsvc worker without a lease: it would not be taken over at its worker's death", x,
+			(&repair{edits: []edit{setScore(f.c.keyLease(u.queue), u.member, &ends)}}).when(same, probe{w("ZSCORE", f.c.keyLease(u.queue), u.member), "none", ""}),
+			"give it a lease: a living worker renews it, else another one takes over")
 	case score <= now-cleaned.Seconds():
 		f.note(u, FsckAbandoned, u.key, j, fmt.Sprintf("its worker stopped renewing it at %s and nobody took the job over", time.Unix(int64(score), 0).UTC().Format(time.RFC3339)), x, nil,
 			"any worker on queue "+u.queue+" takes it over within minutes, docsvc's at once: start one")

@@ -532,6 +532,14 @@ var fsckCases = []struct{ name, seed, found, change string }{
 			- rq:queue:q = x`,
 	},
 	{
+		name: "an execution of ours without a lease",
+		seed: startedJob + `
+			DEL docsvc:lease:q
+			SADD rq:workers rq:worker:w1`,
+		found:  `execution_without_lease rq:wip:q j1`,
+		change: `+ docsvc:lease:q j1:e1 1795435212250`,
+	},
+	{
 		name: "hashes that RQ cannot read",
 		seed: `
 		HSET rq:job:a status running origin q data {call}

@@ -464,7 +464,7 @@ func (f *fsck) inspectAll(ctx context.Context, units []unit) error {
 	case unitMember:
 		return f.facts(ctx, units, memberFacts, f.judgeMember)
 	case unitWIP:
-		return f.facts(ctx, units, wipFacts, f.judgeWIP)
+		return f.executions(ctx, units)
 	case unitLease:
 		return f.facts(ctx, units, leaseFacts, f.judgeLease)
 	case unitName:
