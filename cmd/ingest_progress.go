@@ -28,6 +28,12 @@ import (
 // showAfter keeps files that are done at once from flickering by.
 const showAfter = 200 * time.Millisecond
 
+// Bars are drawn this many columns wide, in terminals of at least so many.
+const (
+	barWidth = 20
+	barFrom  = 60
+)
+
 // retryNotice is how often an outage is spoken of.
 const retryNotice = 30 * time.Second
 
@@ -259,8 +265,11 @@ func (p *progress) drawTotal(w io.Writer, st decor.Statistics) error {
 			break
 		}
 	}
-	p.mu.Unlock()
 	line := parts[0]
+	if st.AvailableWidth >= barFrom {
+		line = "[" + drawn(p.done(), p.found, p.listed) + "] " + line
+	}
+	p.mu.Unlock()
 	for _, part := range parts[1:] {
 		if runewidth.StringWidth(line)+2+len(part) < st.AvailableWidth {
 			line += ", " + part
@@ -304,15 +313,26 @@ func fileLine(m ingest.Progress, width int) string {
 	switch {
 	case width < 20:
 		return fit(figures+" "+name, width)
-	case width < 60:
+	case width < barFrom:
 		return column(name, width-5) + " " + figures
 	}
-	const bar = 20
-	rest := width - bar - len(figures) - 4
+	rest := width - barWidth - len(figures) - 4
 	nameWidth := min(40, rest/2)
-	filled := bar * percent / 100
-	return column(name, nameWidth) + " [" + strings.Repeat("#", filled) + strings.Repeat(".", bar-filled) + "] " + figures + " " +
-		fit(printable(step), width-nameWidth-bar-len(figures)-5)
+	return column(name, nameWidth) + " [" + drawn(percent, 100, true) + "] " + figures + " " +
+		fit(printable(step), width-nameWidth-barWidth-len(figures)-5)
+}
+
+// drawn is a bar of what is done. While it isn't known how much there is, it
+// never looks finished.
+func drawn(done, of int, known bool) string {
+	filled := barWidth
+	if of > 0 {
+		filled = barWidth * min(done, of) / of
+	}
+	if !known {
+		filled = min(filled, barWidth-1)
+	}
+	return strings.Repeat("#", filled) + strings.Repeat(".", barWidth-filled)
 }
 
 // column pads or shortens a name to exactly width columns. Of a long path the

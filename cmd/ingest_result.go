@@ -135,8 +135,26 @@ func (s *ingestResults) table(w io.Writer, width int) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(w, summary(s.report))
+	lines := []string{summary(s.report)}
+	if by := s.report.SkippedBy; len(by) > 0 {
+		lines = append(lines, "skipped: "+breakdown(by)+"; docsvc reads "+ingest.Endings())
+	}
+	if by := s.report.FailedBy; len(by) > 0 {
+		lines = append(lines, "failed: "+breakdown(by))
+	}
+	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
+}
+
+// breakdown lists counts by kind, the most frequent first.
+func breakdown(by map[string]int) string {
+	kinds := slices.SortedFunc(maps.Keys(by), func(a, b string) int {
+		return cmp.Or(by[b]-by[a], strings.Compare(a, b))
+	})
+	for i, kind := range kinds {
+		kinds[i] = fmt.Sprintf("%d %s", by[kind], printable(kind))
+	}
+	return strings.Join(kinds, ", ")
 }
 
 // narrowed fits rows into a terminal: long names lose their beginning, and the

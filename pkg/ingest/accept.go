@@ -32,9 +32,9 @@ func (c *Candidate) refuse() (reason, kind string) {
 	case known || c.Named:
 		return "", ""
 	case ext == "" || ext == c.base():
-		return "its name has no ending that docsvc reads (" + endings() + "); name the file itself to let its content decide", "names without an ending that docsvc reads"
+		return "its name has no ending that says what it is; name the file itself to let its content decide", "names without an ending"
 	default:
-		return fmt.Sprintf("%s is not a type that docsvc reads (%s)", ext, endings()), ext + " files"
+		return ext + " files are not read", ext + " files"
 	}
 }
 
@@ -49,7 +49,8 @@ func typeOf(name string) (contentType string, known bool) {
 	return anyType, false
 }
 
-func endings() string {
+// Endings are the endings of file names that are taken in, for messages.
+func Endings() string {
 	var list []string
 	for _, f := range detect.Formats() {
 		list = append(list, f.Extensions...)

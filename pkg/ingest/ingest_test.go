@@ -173,7 +173,7 @@ func TestWhatIsNotTakenIn(t *testing.T) {
 	g.want("link.txt", ingest.Duplicate, "a.txt")
 	g.want("empty.pdf", ingest.Skipped, "empty")
 	g.want("huge.pdf", ingest.Skipped, "too large: 6.0 GiB, at most 5.0 GiB")
-	g.want("photo.jpg", ingest.Skipped, ".jpg is not a type that docsvc reads (.pdf .docx")
+	g.want("photo.jpg", ingest.Skipped, ".jpg files are not read")
 	g.want("README", ingest.Skipped, "name the file itself")
 	g.want("pipe.txt", ingest.Skipped, "a named pipe")
 	g.want("loop", ingest.Skipped, "a link to a directory")

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -64,6 +65,10 @@ type Counts struct {
 	Bytes       int64   `json:"bytes"`          // of the files that are documents now
 	Uploaded    int64   `json:"uploaded_bytes"` // sent by this run
 	Seconds     float64 `json:"seconds"`
+	// SkippedBy counts the skipped files by kind (".csv files"), FailedBy the
+	// failed ones by error code ("corrupt").
+	SkippedBy map[string]int `json:"skipped_by,omitempty"`
+	FailedBy  map[string]int `json:"failed_by,omitempty"`
 
 	// Bad counts the results that are Bad.
 	Bad int `json:"-"`
@@ -83,8 +88,10 @@ func (c *Counts) add(r *Result) {
 		c.Queued++
 	case Skipped:
 		c.Skipped++
+		count(&c.SkippedBy, r.Kind)
 	case Failed:
 		c.Failed++
+		count(&c.FailedBy, r.ErrorCode)
 	case Interrupted:
 		c.Interrupted++
 	}
@@ -94,6 +101,14 @@ func (c *Counts) add(r *Result) {
 	if r.Bad() {
 		c.Bad++
 	}
+}
+
+// count counts one more of a kind; most runs have none, so the map is made then.
+func count(by *map[string]int, kind string) {
+	if *by == nil {
+		*by = map[string]int{}
+	}
+	(*by)[cmp.Or(kind, "other")]++
 }
 
 // seconds has milliseconds at most.
