@@ -94,7 +94,10 @@ func (o *otherVersion) run(t *testing.T, l *lane, s scenario) {
 
 func (o *otherVersion) report(t *testing.T, version string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "rq %s: %d scenarios run, %d need another RQ (%s), %d differ\n", version, len(o.same), len(o.missing), strings.Join(o.missing, ", "), len(o.fields))
+	fmt.Fprintf(&b, "rq %s: %d scenarios run, %d differ\n", version, len(o.same), len(o.fields))
+	if len(o.missing) > 0 {
+		fmt.Fprintf(&b, "  not in this version: %s\n", strings.Join(o.missing, ", "))
+	}
 	for _, s := range slices.Sorted(maps.Keys(o.fields)) {
 		fmt.Fprintf(&b, "  %s: %s\n", s, otherVersions[version][s])
 		if otherVersions[version][s] != "" {
