@@ -1,6 +1,7 @@
 package rq
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -152,7 +153,7 @@ func (f *fsck) judgeJob(l jobLook) {
 		f.judgeQueued(l, q)
 	case StatusStarted:
 		if !l.held && !f.held.has(holdExecution(id)) && !f.young(l.fields["started_at"]) {
-			f.lost(l, FsckStartedLost, q, "started on "+orNone(l.fields["worker_name"])+", but no execution holds it",
+			f.lost(l, FsckStartedLost, q, "started on "+cmp.Or(l.fields["worker_name"], "an unknown worker")+", but no execution holds it",
 				"as after its worker's death: to the head of queue "+q+" if it may run again, else failed")
 		}
 	case StatusScheduled:
@@ -162,13 +163,6 @@ func (f *fsck) judgeJob(l jobLook) {
 	case StatusDeferred:
 		f.judgeDeferred(l, q)
 	}
-}
-
-func orNone(worker string) string {
-	if worker == "" {
-		return "an unknown worker"
-	}
-	return worker
 }
 
 // young reports that something came about while this look was under way: the

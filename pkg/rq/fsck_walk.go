@@ -317,14 +317,6 @@ func (f *fsck) smembers(ctx context.Context, key string, kind unitKind) error {
 	}
 }
 
-// passType lets pass that a key is of another type: unitType says so.
-func passType(err error) error {
-	if otherType(err) {
-		return nil
-	}
-	return err
-}
-
 // names reads rq:queues.
 func (f *fsck) names(ctx context.Context, key string) error {
 	list, err := f.c.rdb.SMembers(ctx, key).Result()

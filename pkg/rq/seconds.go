@@ -27,3 +27,5 @@ func ParseSeconds(text string) (time.Duration, error) {
 	}
 	return 0, fmt.Errorf("%q is not a length of time: whole seconds, or a number with d, h, m or s, such as 90 or 5m", text)
 }
+
+func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }

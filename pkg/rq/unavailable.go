@@ -49,8 +49,18 @@ func IsUnavailable(err error) bool {
 	return false
 }
 
+// isWrongType reports that a key is of another type, said by a script or by
+// Redis itself.
 func isWrongType(err error) bool {
 	var key *KeyError
 	var answer redis.Error
 	return errors.As(err, &key) || errors.As(err, &answer) && strings.HasPrefix(answer.Error(), "WRONGTYPE")
+}
+
+// passType lets pass that a key is of another type: to readers it is empty.
+func passType(err error) error {
+	if isWrongType(err) {
+		return nil
+	}
+	return err
 }
