@@ -135,7 +135,7 @@ func (c *Client) explainScheduled(ctx context.Context, x *Explanation) error {
 	if err != nil {
 		return err
 	}
-	if score < 0 || score > latest {
+	if score < 0 || score > latestScore {
 		x.say(CauseLost, "It is scheduled for no time that will ever come (score %s in the registry of queue %s). See: docsvc queue fsck", plain(score), x.Queue)
 		return nil
 	}

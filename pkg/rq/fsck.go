@@ -17,7 +17,13 @@ import (
 // a finding counts only when it was seen twice, Age apart, with nothing about
 // it changed meanwhile; repairs are made by a script that looks at everything
 // they rest on again. It reads in small steps (fsck_pace.go) and keeps no list
-// of all jobs: which ids stand in queues it remembers in a sieve.
+// of all jobs: which ids stand in queues it remembers in a sieve (fsck_hold.go).
+//
+// A look goes through all keys (fsck_walk.go) and makes units of them
+// (fsck_units.go). Of each it reads what it needs (fsck_facts.go) and judges it:
+// fsck_jobs.go, fsck_executions.go, fsck_places.go. A judgement may bring a
+// repair, made of edits (fsck_edit.go), a job's transition (fsck_move.go) or
+// both, which fsck_fix.go makes and fsck_restore.go undoes.
 //
 // What RQ's and docsvc's own cleaning removes within minutes is no finding.
 
@@ -295,14 +301,14 @@ func (f *fsck) again(ctx context.Context) ([]*fsckFinding, error) {
 			still = append(still, x)
 		}
 	}
-	return f.exactly(ctx, still)
+	return f.inNoQueue(ctx, still)
 }
 
-// exactly asks Redis itself whether a job that the sieve knows in no queue is
+// inNoQueue asks Redis itself whether a job that the sieve knows in no queue is
 // in none: an entry can be missed while the list changes. Each question costs
 // a walk through the list, so beyond the first thousand it is left to the
 // repair, which asks anyway.
-func (f *fsck) exactly(ctx context.Context, found []*fsckFinding) ([]*fsckFinding, error) {
+func (f *fsck) inNoQueue(ctx context.Context, found []*fsckFinding) ([]*fsckFinding, error) {
 	asked := 0
 	return filtered(found, func(x *fsckFinding) (bool, error) {
 		if x.Kind != FsckQueuedLost || x.repair == nil || asked == 1000 {

@@ -30,15 +30,13 @@ var knownStatus = map[Status]bool{
 
 // jobLook is what fsck_look.lua answers about one job.
 type jobLook struct {
-	unit       unit
-	fields     map[string]string
-	data       int // bytes, -1 without
-	ttl        int
-	scheduled  bool
-	deferred   bool
-	executions []string // all of rq:executions
-	held       bool     // one of them is in rq:wip
-	parents    [][2]string
+	unit      unit
+	fields    map[string]string
+	data      int // bytes, -1 without
+	scheduled bool
+	deferred  bool
+	held      bool        // an execution of it is in rq:wip
+	parents   [][2]string // ids and statuses of the jobs it waits for
 }
 
 // jobs looks at job hashes.
@@ -71,24 +69,23 @@ func (f *fsck) jobs(ctx context.Context, units []unit) error {
 }
 
 func readLook(u unit, x reply) jobLook {
-	l := jobLook{unit: u, fields: map[string]string{}, data: x.at(2).int(), ttl: x.at(3).int()}
+	l := jobLook{unit: u, fields: map[string]string{}, data: x.at(2).int()}
 	for i, v := range x.at(1).list() {
 		if v.v != nil {
 			l.fields[fsckFields[i]] = v.text()
 		}
 	}
-	l.scheduled, l.deferred = x.at(4).v != nil, x.at(5).v != nil
-	for _, e := range x.at(6).list() {
-		l.executions = append(l.executions, e.at(0).text())
+	l.scheduled, l.deferred = x.at(3).v != nil, x.at(4).v != nil
+	for _, e := range x.at(5).list() {
 		l.held = l.held || e.at(1).v != nil
 	}
-	for _, p := range x.at(7).list() {
+	for _, p := range x.at(6).list() {
 		l.parents = append(l.parents, [2]string{p.at(0).text(), p.at(1).text()})
 	}
 	return l
 }
 
-// state is all fields that were read.
+// state is all that was read of it.
 func (l jobLook) state() []fact {
 	var list []fact
 	for _, name := range fsckFields {
@@ -112,12 +109,7 @@ func (l jobLook) unreadable() []string {
 			bad = append(bad, fmt.Sprintf("%s %.40q", name, v))
 		}
 	}
-	for _, name := range fsckNumbers {
-		if v := l.fields[name]; v != "" && !pythonInt.MatchString(v) {
-			bad = append(bad, fmt.Sprintf("%s %.40q", name, v))
-		}
-	}
-	for _, name := range fsckFlags {
+	for _, name := range slices.Concat(fsckNumbers, fsckFlags) {
 		if v := l.fields[name]; v != "" && !pythonInt.MatchString(v) {
 			bad = append(bad, fmt.Sprintf("%s %.40q", name, v))
 		}
@@ -238,7 +230,7 @@ func (f *fsck) judgeDeferred(l jobLook, q string) {
 		}
 		f.note(l.unit, FsckDeferredReady, l.unit.key, id, fmt.Sprintf("deferred, though the %d jobs it waits for are done or gone", len(l.parents)), l.state(), r, "put it on queue "+q)
 	case !l.deferred:
-		r := (&repair{edits: []edit{setScore(keyDeferred(q), id, ptrTo(strconv.FormatInt(f.now.Unix(), 10)))}}).when(l.unchanged()...)
+		r := (&repair{edits: []edit{setScore(keyDeferred(q), id, new(strconv.FormatInt(f.now.Unix(), 10)))}}).when(l.unchanged()...)
 		f.note(l.unit, FsckDeferredLost, l.unit.key, id, "deferred (waits for "+waits[0]+"), but in no registry", l.state(), r.when(in), "put it into the registry")
 	}
 }

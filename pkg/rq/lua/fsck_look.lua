@@ -5,9 +5,9 @@
 -- Reply per job
 --       {} there is no such key
 --    or { type } the key is no hash
---    or { '', values of the fields, bytes of data or -1, seconds to live or -1,
+--    or { '', values of the fields, bytes of data or -1,
 --         score in rq:scheduled of its origin, score in rq:deferred,
---         executions as { id, score in rq:wip, lease } lists,
+--         executions as { id, score in rq:wip } lists,
 --         parents as { id, status } lists }
 --
 -- What a final job's registries hold is not looked at. Of a deferred job all
@@ -50,15 +50,14 @@ local function look(j, fields)
   end
   local data = redis.call('HEXISTS', key, 'data') == 1 and redis.call('HSTRLEN', key, 'data') or -1
   if not active[status or ''] then
-    return { '', values, data, -1, false, false, {}, {} }
+    return { '', values, data, false, false, {}, {} }
   end
   local executions = {}
   for _, e in ipairs(r('ZRANGE', K.executions(j), '0', '99') or {}) do
-    executions[#executions + 1] = { e, r('ZSCORE', K.wip(q), j .. ':' .. e) or false,
-      r('ZSCORE', K.lease(q), j .. ':' .. e) or false }
+    executions[#executions + 1] = { e, r('ZSCORE', K.wip(q), j .. ':' .. e) or false }
   end
-  return { '', values, data, redis.call('TTL', key), r('ZSCORE', K.scheduled(q), j) or false,
-    r('ZSCORE', K.deferred(q), j) or false, executions, status == 'deferred' and parents(j) or {} }
+  return { '', values, data, r('ZSCORE', K.scheduled(q), j) or false, r('ZSCORE', K.deferred(q), j) or false,
+    executions, status == 'deferred' and parents(j) or {} }
 end
 
 local function main()
