@@ -174,7 +174,7 @@ func TestArchiveRaced(t *testing.T) {
 	}
 	eachKept(t, func(t *testing.T, f *fixture) {
 		for _, test := range tests {
-			f.rdb.FlushDB(t.Context())
+			f.forget()
 			f.queued()
 			c, d := f.begin()
 			f.finish(c, rq.Outcome{Kind: rq.OutcomeFail, Error: "damaged", ErrorCode: "corrupt"})

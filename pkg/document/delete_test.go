@@ -79,7 +79,7 @@ func TestDelete(t *testing.T) {
 	}
 	each(t, func(t *testing.T, f *fixture) {
 		for _, test := range tests {
-			f.rdb.FlushDB(t.Context())
+			f.forget()
 			id := test.make(f)
 			f.mustDelete(id)
 			if left := f.left(); len(left) > 0 {

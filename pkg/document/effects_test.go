@@ -83,7 +83,7 @@ func TestEffects(t *testing.T) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				f.t = t
-				f.rdb.FlushDB(t.Context())
+				f.forget()
 				d := f.seed(test.from, "job-1")
 				bystander := f.seed(Uploaded, "job-2")
 				before, record := f.keyspace(), f.hash(d.ID)

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/docsvc/docsvc/pkg/objstore"
+	"github.com/docsvc/docsvc/pkg/rq"
 )
 
 // installationObject holds the installation's id in the bucket.
@@ -75,18 +76,35 @@ func (s *Service) EnsureInstallation(ctx context.Context) error {
 	return s.CheckInstallation(ctx)
 }
 
-// mustBeInstalled does EnsureInstallation until it has succeeded once. No
-// upload may be asked for before: a bucket that holds uploads but no id is
-// refused for good, since it could be anybody's.
-func (s *Service) mustBeInstalled(ctx context.Context) error {
-	if s.installed.Load() {
-		return nil
+// mustBeInstalled does EnsureInstallation until it has succeeded once, and
+// gives the condition under which a document may be made: that Redis still is
+// the one that was seen with this bucket, and was not emptied since. No upload
+// may be asked for before: a bucket that holds uploads but no id is refused
+// for good, since it could be anybody's.
+func (s *Service) mustBeInstalled(ctx context.Context) (rq.Condition, error) {
+	id := s.installed.Load()
+	if id == nil {
+		if err := s.EnsureInstallation(ctx); err != nil {
+			return rq.Condition{}, err
+		}
+		text, err := s.rdb.Get(ctx, s.k.installation()).Result()
+		if err != nil {
+			return rq.Condition{}, redisError("reading the installation id", err)
+		}
+		id = &text
+		s.installed.Store(id)
 	}
-	if err := s.EnsureInstallation(ctx); err != nil {
-		return err
+	return rq.Condition{Guard: rq.Guard{Key: s.k.installation(), Is: *id}}, nil
+}
+
+// otherRedis reports whether a write was refused because the condition of
+// mustBeInstalled does not hold any more; it is then looked at anew.
+func (s *Service) otherRedis(refused *rq.ConditionError) bool {
+	if refused.Key != s.k.installation() {
+		return false
 	}
-	s.installed.Store(true)
-	return nil
+	s.installed.Store(nil)
+	return true
 }
 
 func (s *Service) putInstallation(ctx context.Context, id string) error {

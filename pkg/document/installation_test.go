@@ -54,3 +54,30 @@ func TestInstallation(t *testing.T) {
 		wantError(t, f.withoutRedis().CheckInstallation(ctx), Unavailable, CodeQueueUnavailable)
 	})
 }
+
+// Redis is emptied under a running server: no document is taken in until its
+// records are there again.
+func TestRedisIsEmptiedUnderARunningServer(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		up := f.presign(5, nil)
+		f.put(up, "hello")
+		f.process(up, nil)
+		f.complete(strings.Repeat("1", 64), strings.Repeat("2", 64))
+		f.object("incoming/file.txt", "text")
+		f.rdb.FlushDB(ctx)
+		_, err := f.Presign(ctx, NewUpload{Filename: "a.txt", FileSize: 5})
+		wantError(t, err, Conflict, CodeRecordsMissing)
+		_, err = f.TakeObject(ctx, ObjectRequest{Key: "incoming/file.txt"})
+		wantError(t, err, Conflict, CodeRecordsMissing)
+		if n := f.rdb.DBSize(ctx).Val(); n != 0 {
+			t.Errorf("%d keys were written: %v", n, f.rdb.Keys(ctx, "*").Val())
+		}
+		if _, err := f.Rebuild(ctx, RebuildOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Presign(ctx, NewUpload{Filename: "a.txt", FileSize: 5}); err != nil {
+			t.Errorf("after the rebuild: %v", err)
+		}
+	})
+}

@@ -48,13 +48,15 @@ func (s *Service) Presign(ctx context.Context, n NewUpload) (*Upload, error) {
 	if err := s.validate(&n); err != nil {
 		return nil, err
 	}
-	if err := s.mustBeInstalled(ctx); err != nil {
-		return nil, err
-	}
 	for range raceLimit {
-		d, err := s.announce(ctx, n)
+		installed, err := s.mustBeInstalled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d, err := s.announce(ctx, n, installed)
 		var raced *rq.ConditionError
 		if errors.As(err, &raced) {
+			s.otherRedis(raced)
 			continue
 		}
 		if err != nil {
@@ -67,9 +69,10 @@ func (s *Service) Presign(ctx context.Context, n NewUpload) (*Upload, error) {
 }
 
 // announce writes the record of an upload that is to come. A
-// *rq.ConditionError says that somebody else did so meanwhile.
-func (s *Service) announce(ctx context.Context, n NewUpload) (*Document, error) {
-	var conditions []rq.Condition
+// *rq.ConditionError says that somebody else did so meanwhile, or that
+// installed does not hold.
+func (s *Service) announce(ctx context.Context, n NewUpload, installed rq.Condition) (*Document, error) {
+	conditions := []rq.Condition{installed}
 	if n.Resume {
 		known, err := s.lookUp(ctx, s.k.file(DefaultOwner, n.SHA256))
 		if err != nil {

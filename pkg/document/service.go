@@ -62,8 +62,9 @@ type Service struct {
 	bucket *objstore.Store
 	rdb    redis.UniversalClient
 	watch  *watcher
-	// installed is set once bucket and Redis were seen to belong together.
-	installed atomic.Bool
+	// installed is the id of the installation, once bucket and Redis were seen
+	// to belong together.
+	installed atomic.Pointer[string]
 }
 
 // New makes a Service. It touches no network.

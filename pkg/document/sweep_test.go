@@ -85,7 +85,7 @@ func TestSweep(t *testing.T) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				f.t = t
-				f.rdb.FlushDB(t.Context())
+				f.forget()
 				up, _ := f.queued()
 				if test.state == Extracting {
 					f.begin()

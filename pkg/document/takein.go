@@ -24,7 +24,7 @@ func (s *Service) TakeObject(ctx context.Context, r ObjectRequest) (*Accepted, e
 	if err := s.validObject(&r); err != nil {
 		return nil, err
 	}
-	if err := s.mustBeInstalled(ctx); err != nil {
+	if _, err := s.mustBeInstalled(ctx); err != nil {
 		return nil, err
 	}
 	object, err := s.bucket.Stat(ctx, r.Key)
@@ -42,9 +42,14 @@ func (s *Service) TakeObject(ctx context.Context, r ObjectRequest) (*Accepted, e
 		return nil, err
 	}
 	for range raceLimit {
-		d, job, err := s.takeObjectOnce(ctx, r, object)
+		installed, err := s.mustBeInstalled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d, job, err := s.takeObjectOnce(ctx, r, object, installed)
 		var raced *rq.ConditionError
 		if errors.As(err, &raced) {
+			s.otherRedis(raced)
 			continue
 		}
 		if err != nil {
@@ -57,8 +62,9 @@ func (s *Service) TakeObject(ctx context.Context, r ObjectRequest) (*Accepted, e
 }
 
 // takeObjectOnce returns the document of this object, or a new one. A
-// *rq.ConditionError says that somebody else made one meanwhile.
-func (s *Service) takeObjectOnce(ctx context.Context, r ObjectRequest, object objstore.Object) (*Document, *rq.Job, error) {
+// *rq.ConditionError says that somebody else made one meanwhile, or that
+// installed does not hold.
+func (s *Service) takeObjectOnce(ctx context.Context, r ObjectRequest, object objstore.Object, installed rq.Condition) (*Document, *rq.Job, error) {
 	known, err := s.lookUp(ctx, s.k.object(r.Key))
 	if err != nil {
 		return nil, nil, err
@@ -79,7 +85,7 @@ func (s *Service) takeObjectOnce(ctx context.Context, r ObjectRequest, object ob
 	}
 	job, err := s.queue.Enqueue(ctx, rq.Spec{
 		ID: d.JobID, Queue: s.c.QueueName, Func: ProcessFunc, Args: []any{id}, AtFront: r.Priority == PriorityHigh,
-		Conditions: []rq.Condition{known.unchanged, {Guard: rq.Guard{Key: s.k.document(id), Not: true}}}, Effects: changes,
+		Conditions: []rq.Condition{installed, known.unchanged, {Guard: rq.Guard{Key: s.k.document(id), Not: true}}}, Effects: changes,
 	})
 	return d, job, err
 }
@@ -124,7 +130,8 @@ func (s *Service) beginObject(ctx context.Context, job *rq.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := s.mustBeInstalled(ctx); err != nil {
+	installed, err := s.mustBeInstalled(ctx)
+	if err != nil {
 		return err
 	}
 	id := ObjectDocumentID(job)
@@ -144,11 +151,14 @@ func (s *Service) beginObject(ctx context.Context, job *rq.Job) error {
 	if d.QueuedAt.IsZero() {
 		d.QueuedAt = now
 	}
-	first := []rq.Condition{{Guard: rq.Guard{Key: s.k.document(id), Not: true}}}
+	first := []rq.Condition{installed, {Guard: rq.Guard{Key: s.k.document(id), Not: true}}}
 	err = s.queue.Apply(ctx, first, s.objectCreation(d), event(id, "", Uploaded, "taken_in"))
 	var raced *rq.ConditionError
-	if errors.As(err, &raced) {
-		return nil
+	switch {
+	case errors.As(err, &raced) && s.otherRedis(raced):
+		return s.beginObject(ctx, job)
+	case errors.As(err, &raced):
+		return nil // made by another run meanwhile
 	}
 	return redisError("recording document "+id, err)
 }

@@ -71,7 +71,7 @@ func TestRelease(t *testing.T) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				f.t = t
-				f.rdb.FlushDB(t.Context())
+				f.forget()
 				up := test.make(f)
 				before := f.keyspace()
 				if got, err := f.Release(t.Context(), up.DocumentID, up.UploadID, true); err != nil || got != test.want {
