@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os/signal"
+	"slices"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
@@ -138,14 +139,14 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 		return nil, err
 	}
 	s := &services{config: cfg, log: log, redis: rdb, store: store}
+	functions := []string{document.ProcessFunc, document.ObjectFunc, cleanup.Func}
 	s.queue = rq.New(rdb, rq.Options{
 		Effects: document.Effects(cfg.Redis.Namespace),
-		Idempotent: func(fn string) bool {
-			return fn == document.ProcessFunc || fn == document.ObjectFunc || fn == cleanup.Func
-		},
-		Log:       log,
-		Namespace: cfg.Redis.Namespace,
-		Queues:    queueDefaults(cfg),
+		// All of ours may run again.
+		Idempotent: func(fn string) bool { return slices.Contains(functions, fn) },
+		Log:        log,
+		Namespace:  cfg.Redis.Namespace,
+		Queues:     queueDefaults(cfg),
 	})
 	s.documents = document.New(document.Config{
 		Accept:          extract.Declared,
@@ -163,7 +164,7 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 	s.cleaner = cleanup.New(cleanup.Config{
 		Documents: s.documents, Log: log, Queue: s.queue, QueueName: config.CleanupQueue, Store: store,
 	})
-	s.health = health.New(health.Config{Documents: s.documents, Queue: s.queue, Queues: cfg.QueueNames(), Store: store})
+	s.health = health.New(health.Config{Documents: s.documents, Functions: functions, Queue: s.queue, Queues: cfg.QueueNames(), Store: store})
 	return s, nil
 }
 

@@ -197,13 +197,15 @@ func (c *Checker) workers(ctx context.Context, r *Report) []finding {
 			LastHeartbeat: w.LastHeartbeat, Successful: w.Successful, Failed: w.Failed, RSS: w.RSS, CPU: w.CPU, Version: w.Version,
 		})
 	}
-	return nil
+	return c.shared(ctx, workers)
 }
 
 // plainError is an error's text on one line, of bounded length.
-func plainError(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	const limit = 300
+func plainError(err error) string { return oneLine(err.Error(), 300) }
+
+// oneLine is a text on one line of at most limit bytes.
+func oneLine(text string, limit int) string {
+	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") + "..."
 	}

@@ -85,6 +85,9 @@ type Worker struct {
 type Config struct {
 	Clock     func() time.Time // default time.Now
 	Documents *document.Service
+	// Functions are the names of those that docsvc's workers run. Empty: queues
+	// that Python workers serve, too, are not looked into.
+	Functions []string
 	Log       zerolog.Logger
 	// OldestAge is how long a job may wait before a queue counts as stuck.
 	// Default 10 min.
