@@ -94,9 +94,3 @@ func writeRebuilt(w io.Writer, r document.RebuildReport) error {
 	}
 	return nil
 }
-
-// isNoDocument reports whether err says that there is no such document.
-func isNoDocument(err error) bool {
-	var e *document.Error
-	return errors.As(err, &e) && e.Kind == document.NotFound
-}

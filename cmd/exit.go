@@ -5,6 +5,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/client"
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/rq"
 )
 
@@ -53,4 +54,10 @@ func exitStatus(err error) int {
 	default:
 		return exitFailed
 	}
+}
+
+// isNoDocument reports whether err says that there is no such document.
+func isNoDocument(err error) bool {
+	var e *document.Error
+	return errors.As(err, &e) && e.Kind == document.NotFound
 }

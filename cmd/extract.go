@@ -1,12 +1,10 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/signal"
 	"runtime"
@@ -250,16 +248,10 @@ func total(counts map[string]int) (n int) {
 	return n
 }
 
-// byCode lists counts, the largest first: " (10 corrupt, 1 encrypted)".
+// byCode lists counts: " (10 corrupt, 1 encrypted)".
 func byCode(counts map[string]int) string {
 	if len(counts) == 0 {
 		return ""
 	}
-	codes := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
-	})
-	for i, code := range codes {
-		codes[i] = fmt.Sprintf("%d %s", counts[code], code)
-	}
-	return " (" + strings.Join(codes, ", ") + ")"
+	return " (" + breakdown(counts) + ")"
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/client"
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/ingest"
 	"github.com/docsvc/docsvc/pkg/objstore"
 )
@@ -234,15 +234,13 @@ func (a *app) listingStore(bucket string) (*objstore.Store, []string, error) {
 			hint:    "set storage.* as for the server (docsvc config check tries them), or name the objects one by one",
 		}
 	}
-	prefix := cfg.Storage.Prefix
-	cfg.Storage.Prefix = ""
 	store, err := objectStore(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	var ours []string
-	for _, own := range []string{"temp/", "documents/", "docsvc.json"} {
-		ours = append(ours, path.Join(prefix, own)+strings.Repeat("/", strings.Count(own, "/")))
+	for _, own := range document.OwnKeys() {
+		ours = append(ours, store.Prefix()+own)
 	}
-	return store, ours, nil
+	return store.WholeBucket(), ours, nil
 }

@@ -146,17 +146,6 @@ func (s *ingestResults) table(w io.Writer, width int) error {
 	return err
 }
 
-// breakdown lists counts by kind, the most frequent first.
-func breakdown(by map[string]int) string {
-	kinds := slices.SortedFunc(maps.Keys(by), func(a, b string) int {
-		return cmp.Or(by[b]-by[a], strings.Compare(a, b))
-	})
-	for i, kind := range kinds {
-		kinds[i] = fmt.Sprintf("%d %s", by[kind], printable(kind))
-	}
-	return strings.Join(kinds, ", ")
-}
-
 // narrowed fits rows into a terminal: long names lose their beginning, and the
 // reason goes on in lines below. Where that doesn't do either, and with a width
 // of 0, rows stay as they are.

@@ -2,9 +2,12 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +23,9 @@ func (o *output) add(c *cobra.Command) {
 	c.Flags().StringVarP(&o.format, "output", "o", "table", "table, json or yaml")
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 }
+
+// check refuses an unknown -o before anything is done.
+func (o *output) check() error { return o.print(io.Discard, nil, func(io.Writer) error { return nil }) }
 
 // print writes data as asked for; table writes the form for people.
 func (o *output) print(w io.Writer, data any, table func(io.Writer) error) error {
@@ -123,4 +129,15 @@ func when(t *time.Time) string {
 		return "-"
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// breakdown lists counts by kind, the most frequent first.
+func breakdown(by map[string]int) string {
+	kinds := slices.SortedFunc(maps.Keys(by), func(a, b string) int {
+		return cmp.Or(by[b]-by[a], strings.Compare(a, b))
+	})
+	for i, kind := range kinds {
+		kinds[i] = fmt.Sprintf("%d %s", by[kind], printable(kind))
+	}
+	return strings.Join(kinds, ", ")
 }

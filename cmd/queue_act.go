@@ -23,9 +23,6 @@ type jobChange struct {
 	line string // what the table form says
 }
 
-// check refuses an unknown -o before anything is done.
-func (o *output) check() error { return o.print(io.Discard, nil, func(io.Writer) error { return nil }) }
-
 // eachJob acts on each job and goes on after an error, so that one bad id
 // doesn't hold up the rest. In a table each is told as soon as it is done.
 func (a *app) eachJob(out *output, ids []string, act func(id string) (jobChange, error)) error {
@@ -217,4 +214,27 @@ func stopped(j *rq.Job, listening int, wait time.Duration) (jobChange, error) {
 			hint: "wait longer with --wait, or take it away: docsvc queue cancel " + j.ID}
 	}
 	return change, nil
+}
+
+func (a *app) queueDeleteCommand() *cobra.Command {
+	var out output
+	var dependents bool
+	c := &cobra.Command{
+		Use: "delete ID...", Short: "Delete jobs in any state", Args: argsBetween(1, -1),
+		Long: "Deletes jobs, with their place in queue and registries; results stay until they expire, as with RQ.\n" +
+			"The document of a job that waits or runs becomes canceled; one that has ended stays as it is.\n" +
+			"A running job is taken from its worker. A Python worker writes it again at its end: stop it first.",
+		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
+			return a.eachJob(&out, args, func(id string) (jobChange, error) {
+				job, err := s.queue.Delete(ctx, id, dependents)
+				if err != nil {
+					return jobChange{}, s.jobError(id, err)
+				}
+				return jobChange{Queue: job.Queue, line: fmt.Sprintf("%s deleted, it was %s", id, job.Status)}, nil
+			})
+		}),
+	}
+	c.Flags().BoolVar(&dependents, "delete-dependents", false, "also the jobs that wait for it")
+	out.add(c)
+	return c
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/docsvc/docsvc/pkg/rq"
 )
@@ -73,7 +74,16 @@ or s; -1 is for ever.`,
 			return err
 		})
 	})
-	f := c.Flags()
+	enqueueFlags(c.Flags(), &line, &retries)
+	c.Flags().BoolVar(&quiet, "quiet", false, "print errors only")
+	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues)
+	_ = c.RegisterFlagCompletionFunc("serializer", cobra.FixedCompletions([]string{"pickle", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	out.add(c)
+	return c
+}
+
+// enqueueFlags are the options of rq enqueue, and --unique.
+func enqueueFlags(f *pflag.FlagSet, line *rq.CommandLine, retries *int) {
 	f.StringVarP(&line.Queue, "queue", "q", "default", "name of the queue")
 	f.StringVar(&line.Timeout, "timeout", "", "how long a run may take")
 	f.StringVar(&line.ResultTTL, "result-ttl", "", "how long a finished job and its result are kept")
@@ -84,16 +94,11 @@ or s; -1 is for ever.`,
 	f.StringVar(&line.JobID, "job-id", "", "id of the job (default: a new UUID); one that exists is overwritten")
 	f.BoolVar(&line.Unique, "unique", false, "refuse a --job-id that exists")
 	f.BoolVar(&line.AtFront, "at-front", false, "before the jobs that are already waiting")
-	f.IntVar(&retries, "retry-max", 0, "how often to try again after a failure")
+	f.IntVar(retries, "retry-max", 0, "how often to try again after a failure")
 	f.IntSliceVar(&line.RetryIntervals, "retry-interval", nil, "seconds before a retry; several for one after the other")
 	f.StringVar(&line.ScheduleIn, "schedule-in", "", "enqueue after that time, such as 10s, 5m, 2d")
 	f.StringVar(&line.ScheduleAt, "schedule-at", "", "enqueue at that local time, such as 2026-05-27T21:45:00")
 	f.StringVarP(&line.Serializer, "serializer", "S", "pickle", "pickle or json, as the queue's workers expect it")
-	f.BoolVar(&quiet, "quiet", false, "print errors only")
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues)
-	_ = c.RegisterFlagCompletionFunc("serializer", cobra.FixedCompletions([]string{"pickle", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	out.add(c)
-	return c
 }
 
 // sayUnserved says on stderr that nobody works on a queue.

@@ -55,9 +55,7 @@ Exit status: 0 nothing (left) to find, 4 findings remain.`,
 	c.Flags().StringArrayVar(&f.queues, "queue", nil, "look only at this queue; may be repeated (default: all that Redis has)")
 	c.Flags().DurationVar(&f.age, "age", 5*time.Second, "how long a finding must stand unchanged; 60s also repairs what a worker of RQ might just have taken")
 	c.Flags().IntVar(&f.rate, "rate", 10000, "commands a second that Redis is asked, at most")
-	_ = c.RegisterFlagCompletionFunc("queue", func(c *cobra.Command, args []string, text string) ([]string, cobra.ShellCompDirective) {
-		return a.completeQueues(c, args, text)
-	})
+	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues)
 	f.out.add(c)
 	return c
 }

@@ -304,7 +304,7 @@ func TestConfirm(t *testing.T) {
 	for answer, want := range map[string]error{"y\n": nil, "YES": nil, "n\n": errDeclined, "": errDeclined, "\n": errDeclined, "yup\n": errDeclined} {
 		var asked bytes.Buffer
 		a := &app{stderr: &asked}
-		if err := a.confirm(strings.NewReader(answer), "Delete it?"); !errors.Is(err, want) || asked.String() != "Delete it? [y/N] " {
+		if err := a.confirm(t.Context(), strings.NewReader(answer), "Delete it?"); !errors.Is(err, want) || asked.String() != "Delete it? [y/N] " {
 			t.Errorf("%q: %v, asked %q", answer, err, asked.String())
 		}
 	}

@@ -32,6 +32,10 @@ const (
 	DocumentsPrefix = "documents/"
 )
 
+// OwnKeys are how the keys of docsvc's own objects begin, below the store's
+// prefix.
+func OwnKeys() []string { return []string{UploadsPrefix, DocumentsPrefix, installationObject} }
+
 // UploadKey is where an upload goes.
 func UploadKey(docID, uploadID string) string { return UploadsPrefix + docID + "/" + uploadID }
 

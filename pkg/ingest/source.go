@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/filewalk"
@@ -57,7 +58,7 @@ func Objects(bucket, prefix string, listing iter.Seq2[objstore.Object, error], o
 			if err != nil {
 				return found(Candidate{Path: "s3://" + bucket + "/" + prefix, Named: true, Err: err})
 			}
-			if strings.HasSuffix(o.Key, "/") || own(o.Key, ours) {
+			if strings.HasSuffix(o.Key, "/") || slices.ContainsFunc(ours, func(own string) bool { return strings.HasPrefix(o.Key, own) }) {
 				continue
 			}
 			n++
@@ -73,15 +74,6 @@ func Objects(bucket, prefix string, listing iter.Seq2[objstore.Object, error], o
 		}
 		return nil
 	}
-}
-
-func own(key string, ours []string) bool {
-	for _, prefix := range ours {
-		if strings.HasPrefix(key, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // All yields one source after the other.
