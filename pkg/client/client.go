@@ -302,8 +302,8 @@ func passing(status int) bool {
 	return false
 }
 
-// givenUp is what callers get to see. It leaves a *Problem and a *StorageError as they are: the server did
-// answer, and said what is wrong.
+// givenUp is what callers get to see. It leaves a *Problem and a *StorageError
+// as they are: the server did answer, and said what is wrong.
 func (c *Client) givenUp(err error, tried time.Duration) error {
 	var lost *lostError
 	if !errors.As(err, &lost) {

@@ -90,7 +90,7 @@ func (s *Service) withdrawDeleted(ctx context.Context, d *Document) error {
 // belongs into a script with the conditions of asRead.
 func (s *Service) withdraw(d *Document) *effects {
 	e := s.outcome(d)
-	for _, key := range s.named(d) {
+	for _, key := range s.keysNaming(d) {
 		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID}))
 	}
 	indexes := []string{s.k.all(), s.k.byOwner(d.Owner), s.k.openUploads(), s.k.expiredUploads(), s.k.unsaved()}
@@ -111,8 +111,8 @@ func (s *Service) withdraw(d *Document) *effects {
 	return e
 }
 
-// named are the keys that may hold the document's id.
-func (s *Service) named(d *Document) []string {
+// keysNaming are the keys that may hold the document's id.
+func (s *Service) keysNaming(d *Document) []string {
 	var names []string
 	if d.SHA256 != "" {
 		names = append(names, s.k.sha256(d.Owner, d.SHA256))

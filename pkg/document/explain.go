@@ -1,12 +1,11 @@
 package document
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/docsvc/docsvc/pkg/objstore"
 	"github.com/docsvc/docsvc/pkg/rq"
@@ -55,17 +54,10 @@ func (s *Service) Explain(ctx context.Context, id string) (*Explanation, error) 
 	default:
 		x.Text = x.Job.Text
 		if d.Status.Working() {
-			x.Text = fmt.Sprintf("It is %s (%d%%, %s). %s", d.Status, d.Progress, orNothing(d.CurrentStep), x.Job.Text)
+			x.Text = fmt.Sprintf("It is %s (%d%%, %s). %s", d.Status, d.Progress, cmp.Or(d.CurrentStep, "no step yet"), x.Job.Text)
 		}
 	}
 	return x, err
-}
-
-func orNothing(step string) string {
-	if step == "" {
-		return "no step yet"
-	}
-	return step
 }
 
 func moment(t time.Time) string {
@@ -107,12 +99,12 @@ func explainFailure(d *Document) string {
 
 // explainDeleted tells of a document whose files are still being removed.
 func (s *Service) explainDeleted(ctx context.Context, id string, missing error) (*Explanation, error) {
-	err := s.rdb.ZScore(ctx, s.k.deleted(), id).Err()
-	if errors.Is(err, redis.Nil) {
-		return nil, missing
-	}
+	gone, err := s.wasDeleted(ctx, id)
 	if err != nil {
-		return nil, redisError("explaining document "+id, err)
+		return nil, err
+	}
+	if !gone {
+		return nil, missing
 	}
 	return &Explanation{DocumentID: id, Text: "It was deleted; its files are being removed."}, nil
 }

@@ -250,8 +250,7 @@ func (l *listing) choose(ctx context.Context) error {
 		l.fields = append(l.fields, "title", "filename")
 	}
 	if len(l.fields) == 0 {
-		l.page.Total = new(int64)
-		*l.page.Total = sizes[best].Val()
+		l.page.Total = new(sizes[best].Val())
 	}
 	return nil
 }

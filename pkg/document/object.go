@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -199,7 +198,7 @@ func (s *Service) validObjectKey(key string) error {
 // without what a file name of an upload may not have either.
 func objectFilename(key string) string {
 	name := strings.Map(func(r rune) rune {
-		if r == '\\' || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+		if r == '\\' || hidden(r) {
 			return '_'
 		}
 		return r

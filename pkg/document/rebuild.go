@@ -59,9 +59,10 @@ type RebuildProblem struct {
 // or a part of them. It makes a record only where there is none, or where the
 // one that is there has not heard of the run that completed the document, so
 // it may run beside everything else, be ended anywhere and be run again; the
-// report is of what was done also when an error ends it. Memory does not grow with the
-// bucket. An empty Redis is taken into the bucket's installation, at the end
-// of a run that was not ended before: until then cleanup refuses to run.
+// report is of what was done also when an error ends it. Memory does not grow
+// with the bucket. An empty Redis is taken into the bucket's installation, at
+// the end of a run that was not ended before: until then no document is taken
+// in, and cleanup refuses to run.
 //
 // Errors: Conflict (installation_mismatch, records_missing: not known whose
 // the bucket is, or one document asked for of an empty Redis), NotFound (ID),

@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/docsvc/docsvc/pkg/objstore"
 )
@@ -22,14 +23,7 @@ type remains struct {
 }
 
 // has reports whether that execution's document.json is there.
-func (g *remains) has(execution string) bool {
-	for _, m := range g.manifests {
-		if m == execution {
-			return true
-		}
-	}
-	return false
-}
+func (g *remains) has(execution string) bool { return slices.Contains(g.manifests, execution) }
 
 // walk calls f with each document of the bucket, in the order of the ids. It
 // reads two listings side by side, a page of each at a time.

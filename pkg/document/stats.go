@@ -18,7 +18,8 @@ type Stats struct {
 	Documents int64            `json:"documents"`
 	ByStatus  map[State]int64  `json:"by_status"` // every state
 	ByFormat  map[string]int64 `json:"by_format"` // completed documents and duplicates
-	// CreatedLastHour and CreatedLastDay count upload URLs that were asked for.
+	// CreatedLastHour and CreatedLastDay count what was begun: upload URLs that
+	// were asked for, objects that were taken in.
 	CreatedLastHour int64    `json:"created_last_hour"`
 	CreatedLastDay  int64    `json:"created_last_day"`
 	Finished        Finished `json:"finished"`

@@ -88,11 +88,17 @@ func validText(field, text string, limit int) error {
 		if field == "description" && (r == '\n' || r == '\r' || r == '\t') {
 			continue
 		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+		if hidden(r) {
 			return invalid(field, "%s must not contain control characters, found U+%04X.", field, r)
 		}
 	}
 	return nil
+}
+
+// hidden reports what is not shown but acted on: control characters, line and
+// paragraph separators, and what turns the direction of writing.
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 func validTags(given []string) ([]string, error) {

@@ -44,7 +44,7 @@ func Printable(name string) string {
 			fmt.Fprintf(&b, `\x%02x`, name[0])
 		case r == '\\':
 			b.WriteString(`\\`)
-		case hidden(r):
+		case Hidden(r):
 			quoted := strconv.QuoteRuneToASCII(r)
 			b.WriteString(quoted[1 : len(quoted)-1])
 		default:
@@ -56,10 +56,10 @@ func Printable(name string) string {
 }
 
 func odd(name string) bool {
-	return !utf8.ValidString(name) || strings.IndexFunc(name, hidden) >= 0
+	return !utf8.ValidString(name) || strings.IndexFunc(name, Hidden) >= 0
 }
 
-// hidden reports what a terminal would act on instead of showing it.
-func hidden(r rune) bool {
+// Hidden reports what a terminal would act on instead of showing it.
+func Hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }

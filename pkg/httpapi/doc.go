@@ -13,8 +13,8 @@
 //     field.
 //   - With API keys, everything below /api/v1 needs one. Without, only
 //     requests that a page of another site can't make are taken: the Host must
-//     be an address or a known name, POSTs must be JSON or empty, and a
-//     browser's request must come from this origin.
+//     be an address or a known name, what a POST, PATCH or DELETE brings must
+//     be JSON or nothing, and a browser's request must come from this origin.
 //   - A client that sends or reads too slowly is cut off; a request that waits
 //     for a document ends early when the server shuts down.
 package httpapi

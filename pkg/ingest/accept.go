@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/docsvc/docsvc/pkg/extract/detect"
+	"github.com/docsvc/docsvc/pkg/filewalk"
 )
 
 // MaxSize is the largest file that a server takes, in bytes: what S3 takes in
@@ -69,7 +70,7 @@ func checkContent(f *os.File, size int64) error {
 // would be taken for a path or act on a terminal.
 func sentName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\\' {
+		if r == '\\' || filewalk.Hidden(r) {
 			return unicode.ReplacementChar
 		}
 		return r

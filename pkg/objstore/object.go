@@ -22,7 +22,7 @@ type Object struct {
 	VersionID    string // empty in a bucket without versions
 	ContentType  string
 	Disposition  string // Content-Disposition; only Stat and Get tell it
-	Size         int64 // bytes
+	Size         int64  // bytes
 	LastModified time.Time
 }
 

@@ -108,8 +108,8 @@ func (p *parser) space() {
 	}
 }
 
-// list reads values and commas up to close, or to the end of the expression
-// for 0: one value without a comma is itself, anything else a tuple.
+// list reads values and commas up to end, or to the end of the expression for
+// 0: one value without a comma is itself, anything else a tuple.
 func (p *parser) list(end byte) (any, error) {
 	items, commas, err := p.items(end)
 	if err != nil {
