@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -30,63 +29,57 @@ func (c *Client) content(ctx context.Context, key string) ([]command, error) {
 	if n, err := c.size(ctx, kind, key); err != nil || n > maxUndo {
 		return nil, errors.Join(err, fmt.Errorf("%s: %w", key, errTooLarge))
 	}
-	var out []command
-	add := func(op string, words ...string) { // in commands of a bounded length
-		for part := range slices.Chunk(words, 500) {
-			out = append(out, append(w(op, key), w(part...)...))
-		}
-	}
-	switch kind {
-	case "string":
-		v, err := c.rdb.Get(ctx, key).Result()
-		if err != nil {
-			return nil, err
-		}
-		add("SET", v)
-	case "list":
-		v, err := c.rdb.LRange(ctx, key, 0, -1).Result()
-		if err != nil {
-			return nil, err
-		}
-		add("RPUSH", v...)
-	case "set":
-		v, err := c.rdb.SMembers(ctx, key).Result()
-		if err != nil {
-			return nil, err
-		}
-		slices.Sort(v)
-		add("SADD", v...)
-	case "hash":
-		v, err := c.rdb.HGetAll(ctx, key).Result()
-		if err != nil {
-			return nil, err
-		}
-		var flat []string
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			flat = append(flat, name, v[name])
-		}
-		add("HSET", flat...)
-	case "zset":
-		v, err := c.rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
-		if err != nil {
-			return nil, err
-		}
-		var flat []string
-		for _, z := range v {
-			flat = append(flat, strings.ToLower(plain(z.Score)), fmt.Sprint(z.Member))
-		}
-		add("ZADD", flat...)
-	case "stream":
-		if out, err = c.entries(ctx, key); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("%s is a %s: %w", key, kind, errTooLarge)
+	out, err := c.makes(ctx, kind, key)
+	if err != nil {
+		return nil, err
 	}
 	if ttl > 0 {
 		out = append(out, w("PEXPIRE", key, strconv.FormatInt(ttl.Milliseconds(), 10)))
 	}
 	return out, nil
+}
+
+// makes reads a key of a type as commands, without its time to live.
+func (c *Client) makes(ctx context.Context, kind, key string) ([]command, error) {
+	switch kind {
+	case "string":
+		v, err := c.rdb.Get(ctx, key).Result()
+		return inParts("SET", key, v), err
+	case "list":
+		v, err := c.rdb.LRange(ctx, key, 0, -1).Result()
+		return inParts("RPUSH", key, v...), err
+	case "set":
+		v, err := c.rdb.SMembers(ctx, key).Result()
+		slices.Sort(v)
+		return inParts("SADD", key, v...), err
+	case "hash":
+		v, err := c.rdb.HGetAll(ctx, key).Result()
+		var flat []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			flat = append(flat, name, v[name])
+		}
+		return inParts("HSET", key, flat...), err
+	case "zset":
+		v, err := c.rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
+		var flat []string
+		for _, z := range v {
+			flat = append(flat, plain(z.Score), fmt.Sprint(z.Member))
+		}
+		return inParts("ZADD", key, flat...), err
+	case "stream":
+		return c.entries(ctx, key)
+	}
+	return nil, fmt.Errorf("%s is a %s: %w", key, kind, errTooLarge)
+}
+
+// inParts are commands of a bounded length. The length is even, so that a
+// field and its value stay together.
+func inParts(op, key string, words ...string) []command {
+	var out []command
+	for part := range slices.Chunk(words, 500) {
+		out = append(out, append(w(op, key), w(part...)...))
+	}
+	return out
 }
 
 func (c *Client) size(ctx context.Context, kind, key string) (int64, error) {

@@ -107,6 +107,16 @@ func (s *Server) find(id string) *Doc {
 	return s.Docs[i]
 }
 
+// asked is the document that a request names; nil when it was answered that
+// there is none.
+func (s *Server) asked(w http.ResponseWriter, r *http.Request) *Doc {
+	d := s.find(r.PathValue("id"))
+	if d == nil {
+		Problem(w, 404, "document_not_found", "There is no such document.")
+	}
+	return d
+}
+
 func (s *Server) add(d *Doc) {
 	n := len(s.Docs) + 1
 	d.ID = fmt.Sprintf("00000000-0000-7000-8000-%012d", n)
@@ -166,10 +176,9 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) {
 func (s *Server) process(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.find(r.PathValue("id"))
+	d := s.asked(w, r)
 	switch {
 	case d == nil:
-		Problem(w, 404, "document_not_found", "There is no such document.")
 		return
 	case d.Data == 0 && d.Key == "":
 		Problem(w, 409, "upload_missing", "The upload has not arrived.")
@@ -216,9 +225,8 @@ func (s *Server) work(d *Doc) {
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.find(r.PathValue("id"))
+	d := s.asked(w, r)
 	if d == nil {
-		Problem(w, 404, "document_not_found", "There is no such document.")
 		return
 	}
 	s.work(d)
@@ -238,19 +246,16 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.find(r.PathValue("id")); d != nil {
+	if d := s.asked(w, r); d != nil {
 		answer(w, 200, d.Document)
-		return
 	}
-	Problem(w, 404, "document_not_found", "There is no such document.")
 }
 
 func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.find(r.PathValue("id"))
+	d := s.asked(w, r)
 	if d == nil {
-		Problem(w, 404, "document_not_found", "There is no such document.")
 		return
 	}
 	s.Docs = slices.DeleteFunc(s.Docs, func(have *Doc) bool { return have == d })
