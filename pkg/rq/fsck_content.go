@@ -26,8 +26,12 @@ func (c *Client) content(ctx context.Context, key string) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n, err := c.size(ctx, kind, key); err != nil || n > maxUndo {
-		return nil, errors.Join(err, fmt.Errorf("%s: %w", key, errTooLarge))
+	n, err := c.size(ctx, kind, key)
+	if err != nil {
+		return nil, err
+	}
+	if n > maxUndo {
+		return nil, fmt.Errorf("%s: %w", key, errTooLarge)
 	}
 	out, err := c.makes(ctx, kind, key)
 	if err != nil {
