@@ -43,7 +43,7 @@ all slots every Lease/3 (Heartbeat), ends executions (Finish) and takes
 commands (Commands). It also calls RecoverExpired every Lease/3 or more often,
 MoveDue every second or when its answer says so, and Maintenance every ten
 minutes. Producers call Enqueue; people and APIs call Cancel, Requeue, and the
-reading methods, which never write.
+reading methods, which never write but for GroupJobs.
 
 Fsck compares all keys with one another and repairs what does not agree;
 Explain says of one job why it is not done.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
-	"github.com/docsvc/docsvc/pkg/rq/pyjson"
 )
 
 // Unique says what an enqueue does when a job of its id exists.
@@ -22,15 +21,6 @@ const (
 	UniqueActive               // queued, scheduled, deferred or started: ErrActive and the job
 	UniqueAny                  // any hash blocks, as RQ's unique=True: ErrActive and the job
 )
-
-// Retry is how often and after which delays a failed job runs again. With
-// fewer intervals than retries the first is repeated (rq/job.py,
-// get_retry_interval); none means at once.
-type Retry struct {
-	Max       int
-	Intervals []time.Duration // whole seconds
-	AtFront   bool
-}
 
 // Spec is what an enqueuer asks for.
 type Spec struct {
@@ -53,12 +43,24 @@ type Spec struct {
 	FailureTTL *time.Duration // likewise
 	TTL        *time.Duration // nil: none; how long the job may wait
 	Retry      *Retry         // nil: the queue's default
+	Repeat     *Repeat        // nil: once
 
 	AtFront    bool
 	At         time.Time // when set and in the future: scheduled, not queued
-	DependsOn  []string  // jobs to wait for: deferred while one exists that has not finished
+	Group      string    // group to become a member of; empty: none
 	Unique     Unique
 	Serializer Serializer
+
+	// DependsOn are jobs to wait for: deferred while one exists that has not
+	// finished. With AllowFailure one that fails later on will do, too; with
+	// DependentAtFront the job goes to the front of its queue then.
+	DependsOn        []string
+	AllowFailure     bool
+	DependentAtFront bool
+
+	// What the worker is to do when the job has ended.
+	OnSuccess, OnFailure, OnStopped *Callback
+	Webhooks                        []Webhook
 
 	Effects    []Effect
 	Conditions []Condition
@@ -122,7 +124,7 @@ func (c *Client) enqueue(ctx context.Context, specs []Spec) ([]*Job, []error, er
 			tr.NextAttempt = s.At
 		}
 		extra := c.o.Effects(tr)
-		effects := slices.Concat(extra.Effects, s.Effects)
+		effects := slices.Concat(s.groupEffects(), extra.Effects, s.Effects)
 		if err := checkWrites(effects, s.Conditions); err != nil {
 			return nil, nil, fmt.Errorf("enqueueing %s: %w", s.Func, err)
 		}
@@ -216,28 +218,24 @@ func (s Spec) check() error {
 	if s.TTL != nil && *s.TTL <= 0 {
 		return fmt.Errorf("ttl %s: must be positive", *s.TTL)
 	}
-	for _, id := range s.DependsOn {
-		if err := checkJobID(id); err != nil {
-			return fmt.Errorf("depends on: %w", err)
-		}
-		if id == s.ID {
-			return fmt.Errorf("job %s can't depend on itself", id)
-		}
+	if err := s.checkDependencies(); err != nil {
+		return err
 	}
 	if _, ok := s.Keywords.StringMap(); !ok {
 		return errors.New("a keyword argument is not named by text")
 	}
-	if s.Unique != UniqueNo && len(s.DependsOn) > 0 {
-		return errors.New("a unique job can't depend on others")
-	}
 	if s.Retry != nil {
-		for _, d := range s.Retry.Intervals {
-			if d < 0 {
-				return fmt.Errorf("retry interval %s: must not be negative", d)
-			}
+		if err := checkIntervals("retry", s.Retry.Intervals); err != nil {
+			return err
 		}
 	}
-	return nil
+	if err := s.Repeat.check(); err != nil {
+		return err
+	}
+	if err := checkGroup(s.Group); err != nil {
+		return err
+	}
+	return s.checkCallbacks()
 }
 
 // call is the payload.
@@ -252,8 +250,7 @@ func (s Spec) call() pickle.Tuple {
 	return pickle.Tuple{s.Func, nil, args, kwargs}
 }
 
-// newJob builds the job and its hash fields, in the order in which RQ saves
-// them (rq/job.py, to_dict); status and enqueued_at are written by the script.
+// newJob builds the job and its hash fields (rq/job.py, to_dict); status and enqueued_at are written by the script.
 func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if err := s.check(); err != nil {
 		return nil, nil, err
@@ -262,35 +259,26 @@ func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f := []string{
+	webhooks, err := s.webhookFields()
+	if err != nil {
+		return nil, nil, err
+	}
+	f := slices.Concat([]string{
 		"created_at", stamp(now), "data", string(data),
-		"success_callback_name", "", "failure_callback_name", "", "stopped_callback_name", "",
-		"started_at", "", "ended_at", "", "last_heartbeat", "", "worker_name", "", "group_id", "",
-	}
-	if r := s.Retry; r != nil && r.Max > 0 {
-		intervals := r.Intervals
-		if len(intervals) == 0 {
-			intervals = []time.Duration{0}
-		}
-		f = append(f, "retries_left", strconv.Itoa(r.Max), "retry_intervals", pythonIntList(intervals))
-		if r.AtFront {
-			f = append(f, "enqueue_at_front_on_retry", "1")
-		}
-	}
-	f = append(f, "origin", s.Queue, "description", s.Description, "timeout", ttlSeconds(s.Timeout))
+		"started_at", "", "ended_at", "", "last_heartbeat", "", "worker_name", "", "group_id", s.Group,
+		"origin", s.Queue, "description", s.Description, "timeout", ttlSeconds(s.Timeout),
+	}, s.callbackFields(), s.Retry.fields(), s.Repeat.fields(), webhooks)
 	if s.ResultTTL != nil {
 		f = append(f, "result_ttl", ttlSeconds(*s.ResultTTL))
 	}
 	if s.FailureTTL != nil {
 		f = append(f, "failure_ttl", ttlSeconds(*s.FailureTTL))
 	}
-	if len(s.DependsOn) > 0 {
-		ids, err := pyjson.Encode(s.DependsOn)
-		if err != nil {
-			return nil, nil, err
-		}
-		f = append(f, "dependency_id", s.DependsOn[0], "dependency_ids", string(ids))
+	depends, err := s.dependencyFields()
+	if err != nil {
+		return nil, nil, err
 	}
+	f = append(f, depends...)
 	if len(s.Meta) > 0 {
 		meta, err := encodeValue(s.Serializer, s.Meta)
 		if err != nil {
@@ -305,7 +293,7 @@ func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if s.At.After(now) {
 		state = []string{"status", string(StatusScheduled)}
 		if s.AtFront {
-			f = append(f, "enqueue_at_front", "1")
+			f = append(f, "enqueue_at_front", "1") // the later of two fields of a name counts
 		}
 	}
 	// Read it as everybody else will, so that effects see the same values.

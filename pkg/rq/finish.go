@@ -179,7 +179,7 @@ func (c *Client) finishTape(o Outcome, e *ending) (*tape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if left, err := strconv.Atoi(o.Job.Extra["repeats_left"]); err == nil && left > 0 && raw != nil {
+	if left := o.Job.RepeatsLeft; left != nil && *left > 0 && raw != nil {
 		e.fields = append(e.fields, "result", string(raw)) // RQ saves it when it repeats a job
 	}
 	extra := c.o.Effects(e.transition)

@@ -14,7 +14,7 @@ import (
 )
 
 func allScenarios() []scenario {
-	return slices.Concat(scenarios, moreScenarios, commandLineScenarios, differing, randomScenarios())
+	return slices.Concat(scenarios, moreScenarios, producerScenarios, commandLineScenarios, differing, randomScenarios())
 }
 
 var moreScenarios = []scenario{
@@ -51,37 +51,6 @@ var moreScenarios = []scenario{
 			r.play()
 			r.dump(step)
 		}
-	}},
-	{"group", pythonProduces, func(r *interop) {
-		r.peer.ask(request{"op": "enqueue_many", "queue": interopQueue, "func": "tasks.play", "ids": []string{"g1", "g2"}, "group": "g"}, nil)
-		r.dump("queued")
-		r.play()
-		r.dump("one finished")
-		r.producer = r.worker
-		r.delete("g2", false)
-		r.dump("one deleted")
-	}},
-	{"callbacks", pythonProduces, func(r *interop) {
-		// Python calls them; docsvc leaves the job as if it had.
-		for i, raise := range []string{"", "broken"} {
-			e := enqueueing{ID: "j" + strconv.Itoa(i), Func: "tasks.gate"}
-			q := e.request()
-			q["callbacks"] = []string{"success", "failure", "stopped"}
-			r.peer.ask(q, nil)
-			r.dump("queued")
-			r.begin(false)
-			r.end(nil, raise)
-			r.dump("ended")
-		}
-	}},
-	{"webhooks", pythonProduces, func(r *interop) {
-		q := enqueueing{ID: "j1", Func: "tasks.gate"}.request()
-		q["webhook"] = "http://127.0.0.1:1/" // nobody listens
-		r.peer.ask(q, nil)
-		r.dump("queued")
-		r.begin(false)
-		r.end(1, "")
-		r.dump("finished")
 	}},
 	{"cron", pythonProduces, func(r *interop) {
 		r.peer.ask(request{"op": "cron", "queue": interopQueue}, nil)
@@ -184,7 +153,7 @@ var moreScenarios = []scenario{
 		r.play()
 		r.dump("all run")
 	}},
-	{"deferred and canceled", pythonProduces, func(r *interop) {
+	{"deferred and canceled", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "p", Func: "tasks.play", Args: []any{"ok"}})
 		r.enqueue(enqueueing{ID: "c", Func: "tasks.play", DependsOn: []string{"p"}})
 		r.producer = r.worker

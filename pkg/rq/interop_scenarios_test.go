@@ -186,7 +186,7 @@ var scenarios = []scenario{
 		r.end(nil, "broken")
 		r.dump("parent failed")
 	}},
-	{"dependency that may fail", pythonProduces, func(r *interop) {
+	{"dependency that may fail", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
 		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}, AllowFailure: true, TTL: of(900)})
 		r.enqueue(enqueueing{ID: "other", Func: "tasks.gate", DependsOn: []string{"parent"}, AtFront: true})
@@ -209,7 +209,7 @@ var scenarios = []scenario{
 			r.dump(step)
 		}
 	}},
-	{"repeat at once", pythonProduces, func(r *interop) {
+	{"repeat at once", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Repeat: []int{0, 0}})
 		for _, step := range []string{"first", "second", "third"} {
 			r.begin(false)
@@ -218,7 +218,7 @@ var scenarios = []scenario{
 			r.dump(step + " finished")
 		}
 	}},
-	{"repeat later", pythonProduces, func(r *interop) {
+	{"repeat later", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Repeat: []int{50, 100, 150}})
 		r.begin(false)
 		r.end(1, "")

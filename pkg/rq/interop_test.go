@@ -93,10 +93,12 @@ type enqueueing struct {
 
 	RetryAtFront bool
 	DependsOn    []string
-
-	// For Python only.
 	AllowFailure bool
+	ReleaseFront bool  // to the front, once what it depends on has ended
 	Repeat       []int // intervals
+	Repeats      int   // how often, if not once per interval
+	Callbacks    bool  // tasks.called on every end
+	Webhook      string
 }
 
 func (e enqueueing) request() request {
@@ -108,7 +110,10 @@ func (e enqueueing) request() request {
 	}
 	set("depends_on", e.DependsOn, e.DependsOn != nil)
 	set("allow_failure", true, e.AllowFailure)
-	set("repeat", e.Repeat, e.Repeat != nil)
+	set("release_front", true, e.ReleaseFront)
+	set("repeat", map[string]any{"times": cmp.Or(e.Repeats, len(e.Repeat)), "intervals": e.Repeat}, e.Repeat != nil)
+	set("callbacks", []string{"success", "failure", "stopped"}, e.Callbacks)
+	set("webhook", e.Webhook, e.Webhook != "")
 	set("unique", true, e.Unique)
 	set("args", e.Args, e.Args != nil)
 	set("kwargs", e.Kwargs, e.Kwargs != nil)
@@ -130,12 +135,21 @@ func (e enqueueing) spec() rq.Spec {
 		ID: e.ID, Queue: interopQueue, Func: e.Func, Args: e.Args, Kwargs: e.Kwargs, Description: e.Description, Meta: e.Meta,
 		ResultTTL: ttl(e.ResultTTL), FailureTTL: ttl(e.FailureTTL), TTL: ttl(e.TTL),
 		Timeout: time.Duration(e.Timeout) * time.Second, AtFront: e.AtFront, DependsOn: e.DependsOn,
+		AllowFailure: e.AllowFailure, DependentAtFront: e.ReleaseFront,
 	}
 	if e.Retry != nil {
-		s.Retry = &rq.Retry{Max: cmp.Or(e.Retries, len(e.Retry)), AtFront: e.RetryAtFront}
-		for _, n := range e.Retry {
-			s.Retry.Intervals = append(s.Retry.Intervals, time.Duration(n)*time.Second)
-		}
+		s.Retry = &rq.Retry{Max: cmp.Or(e.Retries, len(e.Retry)), AtFront: e.RetryAtFront, Intervals: intervals(e.Retry)}
+	}
+	if e.Repeat != nil {
+		s.Repeat = &rq.Repeat{Times: cmp.Or(e.Repeats, len(e.Repeat)), Intervals: intervals(e.Repeat)}
+	}
+	if e.Callbacks {
+		s.OnSuccess, s.OnFailure = &rq.Callback{Func: "tasks.called"}, &rq.Callback{Func: "tasks.called", Timeout: time.Minute}
+		s.OnStopped = &rq.Callback{Func: "tasks.called", Timeout: 7 * time.Second}
+	}
+	if e.Webhook != "" {
+		s.Webhooks = []rq.Webhook{{URL: e.Webhook, Status: rq.StatusFinished},
+			{URL: e.Webhook, Status: rq.StatusFailed, Method: "POST", Headers: map[string]string{"X-A": "é"}, Timeout: 3 * time.Second}}
 	}
 	if e.In != 0 {
 		s.At = time.Now().Add(time.Duration(e.In) * time.Second)
@@ -147,6 +161,14 @@ func (e enqueueing) spec() rq.Spec {
 		s.Serializer = rq.JSON
 	}
 	return s
+}
+
+func intervals(seconds []int) []time.Duration {
+	out := make([]time.Duration, len(seconds))
+	for i, n := range seconds {
+		out[i] = time.Duration(n) * time.Second
+	}
+	return out
 }
 
 func ttl(n *int) *time.Duration {

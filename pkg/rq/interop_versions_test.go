@@ -37,7 +37,7 @@ func TestOtherVersions(t *testing.T) {
 			bin := redistest.NamedPython(t, "rq-"+version)
 			found := &otherVersion{fields: map[string]map[string]bool{}}
 			l := openLane(t, bin)
-			for _, s := range slices.Concat(scenarios, moreScenarios) {
+			for _, s := range slices.Concat(scenarios, moreScenarios, producerScenarios) {
 				t.Run(s.name, func(sub *testing.T) {
 					defer func() {
 						if sub.Failed() || sub.Skipped() {

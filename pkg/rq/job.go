@@ -33,7 +33,12 @@ type Job struct {
 	RetriesLeft     *int
 	RetryIntervals  []time.Duration
 	NumberOfRetries *int
+	RepeatsLeft     *int
+	RepeatIntervals []time.Duration
 	Meta            map[string]any
+
+	OnSuccess, OnFailure, OnStopped *Callback
+	Webhooks                        []Webhook
 
 	// Extra has every field not represented above, with its text as stored.
 	Extra map[string]string

@@ -75,6 +75,7 @@ func decodeJob(id string, flat, left []string) *Job {
 			j.Extra[field] = value
 		}
 	}
+	j.takeCallbacks()
 	if slices.Contains(left, "data") {
 		j.PayloadErr = ErrDataTooLarge
 	}
@@ -153,6 +154,10 @@ func (j *Job) setNumber(field, value string) bool {
 		if ok {
 			j.NumberOfRetries = &n
 		}
+	case "repeats_left":
+		if ok {
+			j.RepeatsLeft = &n
+		}
 	default:
 		return false
 	}
@@ -165,7 +170,11 @@ func (j *Job) setEncoded(field, value string) bool {
 		j.Func, j.Args, j.Kwargs, j.Serializer, j.PayloadErr = decodePayload([]byte(value))
 		return true
 	case "retry_intervals":
-		return j.setIntervals(value)
+		return setIntervals(&j.RetryIntervals, value)
+	case "repeat_intervals":
+		return setIntervals(&j.RepeatIntervals, value)
+	case "webhooks":
+		return j.setWebhooks(value)
 	case "meta":
 		v, _, err := decodeValue([]byte(value))
 		dict, ok := v.(pickle.Dict)
@@ -179,7 +188,7 @@ func (j *Job) setEncoded(field, value string) bool {
 	return false
 }
 
-func (j *Job) setIntervals(value string) bool {
+func setIntervals(to *[]time.Duration, value string) bool {
 	var seconds []float64
 	if json.Unmarshal([]byte(value), &seconds) != nil {
 		return false
@@ -191,7 +200,7 @@ func (j *Job) setIntervals(value string) bool {
 		}
 		intervals[i] = time.Duration(s * float64(time.Second))
 	}
-	j.RetryIntervals = intervals
+	*to = intervals
 	return true
 }
 

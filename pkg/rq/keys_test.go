@@ -14,7 +14,7 @@ func TestKeyNamesAreTheSameInLua(t *testing.T) {
 	s := redistest.Start(t, redistest.Miniredis)
 	c := New(s.Client(t), Options{Namespace: "ns:"})
 	names := map[string]string{
-		"K.queues": keyQueues, "K.workers": keyWorkers, "K.suspended": keySuspended,
+		"K.queues": keyQueues, "K.workers": keyWorkers, "K.suspended": keySuspended, "K.groups": keyGroups,
 		"K.job('j')": keyJob("j"), "K.dependents('j')": keyDependents("j"), "K.dependencies('j')": keyDependencies("j"),
 		"K.results('j')": keyResults("j"), "K.executions('j')": keyExecutions("j"), "K.execution('j','e')": keyExecution("j", "e"),
 		"K.queue('q')": keyQueue("q"), "K.intermediate('q')": keyIntermediate("q"), "K.first_seen('q','j')": keyFirstSeen("q", "j"),

@@ -31,11 +31,13 @@ type Maintained struct {
 	Intermediate int // ids pushed back from an intermediate list
 	Dangling     int // ids removed from an intermediate list
 	Released     int // deferred jobs whose dependencies are met
+	Groups       int // members of groups whose job is gone
 	Abandoned    []Recovered
 }
 
 // Maintenance does RQ's registry cleanup of each queue whose
-// rq:clean_registries lock it gets, as RQ does every 600 s.
+// rq:clean_registries lock it gets, as RQ does every 600 s, and then of all
+// groups.
 func (c *Client) Maintenance(ctx context.Context, queues []string) (Maintained, error) {
 	var m Maintained
 	for _, q := range queues {
@@ -55,7 +57,12 @@ func (c *Client) Maintenance(ctx context.Context, queues []string) (Maintained, 
 		}
 		m.Queues++
 	}
-	return m, nil
+	if m.Queues == 0 {
+		return m, nil
+	}
+	var err error
+	m.Groups, err = c.CleanGroups(ctx)
+	return m, err
 }
 
 func (c *Client) maintain(ctx context.Context, q string, m *Maintained) error {
@@ -93,7 +100,7 @@ func (c *Client) abandoned(ctx context.Context, q string, m *Maintained) error {
 	}
 	var ours []expired
 	for _, x := range found {
-		if python && x.job.Extra["failure_callback_name"] != "" {
+		if python && x.job.OnFailure != nil {
 			continue
 		}
 		ours = append(ours, x)

@@ -72,7 +72,7 @@ local function float()
 end
 
 local K = {
-  queues = 'rq:queues', workers = 'rq:workers', suspended = 'rq:suspended',
+  queues = 'rq:queues', workers = 'rq:workers', suspended = 'rq:suspended', groups = 'rq:groups',
   job = function(j) return 'rq:job:' .. j end,
   dependents = function(j) return 'rq:job:' .. j .. ':dependents' end,
   dependencies = function(j) return 'rq:job::' .. j .. ':dependencies' end,

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from rq import Queue, Retry, SimpleWorker, Worker
 from rq.cli import main as rq_cli
 from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
-from rq.job import Dependency, Job
+from rq.job import Callback, Dependency, Job
 from rq.registry import StartedJobRegistry
 from rq.scheduler import RQScheduler
 from rq.suspension import resume, suspend
@@ -49,9 +49,13 @@ def enqueue(r):
     if 'unique' in r:
         options['unique'] = r['unique']
     if 'depends_on' in r:
-        options['depends_on'] = Dependency(r['depends_on'], allow_failure=True) if 'allow_failure' in r else r['depends_on']
+        options['depends_on'] = r['depends_on']
+        if 'allow_failure' in r or 'release_front' in r:
+            options['depends_on'] = Dependency(
+                r['depends_on'], allow_failure='allow_failure' in r, enqueue_at_front='release_front' in r
+            )
     if 'repeat' in r:
-        options['repeat'] = Repeat(times=len(r['repeat']), interval=r['repeat'])
+        options['repeat'] = Repeat(times=r['repeat']['times'], interval=r['repeat']['intervals'] or 0)
     if 'id' in r:
         options['job_id'] = r['id']
     if 'timeout' in r:
@@ -61,11 +65,14 @@ def enqueue(r):
         options['retry'] = Retry(max=r['retry']['max'], interval=r['retry']['intervals'] or 0, **front)
     for when in ('success', 'failure', 'stopped'):
         if when in r.get('callbacks', ()):
-            options['on_' + when] = 'tasks.called'
+            options['on_' + when] = Callback('tasks.called', timeout=7) if when == 'stopped' else Callback('tasks.called')
     if 'webhook' in r:
         from rq.webhook import Webhook
 
-        options['webhooks'] = [Webhook(r['webhook'], 'finished'), Webhook(r['webhook'], 'failed')]
+        options['webhooks'] = [
+            Webhook(r['webhook'], 'finished'),
+            Webhook(r['webhook'], 'failed', method='POST', headers={'X-A': 'é'}, timeout=3),
+        ]
     if 'in' in r:
         call = lambda *a, **k: queue(r).enqueue_at(datetime.now(timezone.utc) + timedelta(seconds=r['in']), *a, **k)
     else:
@@ -90,6 +97,33 @@ def enqueue_piped(r):
         for i in r['ids']:
             queue(r).enqueue(r['func'], job_id=i, pipeline=p)
         p.execute()
+
+
+def group_jobs(r):
+    from rq.group import Group
+
+    return sorted(j.id for j in Group(connection, r['group']).get_jobs())
+
+
+def clean_groups(r):
+    from rq.group import Group
+
+    Group.clean_registries(connection)
+
+
+def save_meta(r):
+    j = fetch(r)
+    j.meta = r['meta']
+    j.save_meta()
+
+
+def results(r):
+    """All results of a job, newest first."""
+    return [{'type': x.type.value, 'value': repr(x.return_value)} for x in fetch(r).results()]
+
+
+def executions(r):
+    return [{'id': e.id, 'worker': getattr(e, 'worker_name', '')} for e in fetch(r).get_executions()]
 
 
 def sync(r):
@@ -219,6 +253,11 @@ OPS = {
     'enqueue': enqueue,
     'enqueue_many': enqueue_many,
     'enqueue_piped': enqueue_piped,
+    'group_jobs': group_jobs,
+    'clean_groups': clean_groups,
+    'save_meta': save_meta,
+    'results': results,
+    'executions': executions,
     'cron': cron,
     'sync': sync,
     'work': work,
