@@ -36,7 +36,7 @@ const (
 	CodeNotReady           = "not_ready"             // Conflict: no text yet, or never; State says which
 	CodeOtherJob           = "other_job"             // Conflict: another job works on the document
 	CodeBusy               = "busy"                  // Conflict: changed too often while trying
-	CodeOriginalRemoved    = "original_removed"      // Gone: storage.keep_original is off
+	CodeOriginalRemoved    = "original_removed"      // Gone: storage.keep_original is off, or the object was changed
 	CodeDuplicateGone      = "duplicate_gone"        // Gone: the document that this is a duplicate of
 	CodeArtifactMissing    = "artifact_missing"      // Internal: record without its objects
 	CodeNewerSchema        = "newer_schema"          // Internal: a newer docsvc wrote the record

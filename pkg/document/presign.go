@@ -43,7 +43,9 @@ type Upload struct {
 // file to: whoever has a URL has a record. With Resume, a document that awaits
 // the same bytes is answered again, with a URL that works anew; what the first
 // call said of it stays. Any number of callers that resume at the same time get
-// the same one. Errors: Invalid with the field, Unavailable.
+// the same one. Errors: Invalid with the field, Conflict (busy, and
+// installation_mismatch or records_missing: no document may be made in this
+// Redis), Unavailable.
 func (s *Service) Presign(ctx context.Context, n NewUpload) (*Upload, error) {
 	if err := s.validate(&n); err != nil {
 		return nil, err

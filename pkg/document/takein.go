@@ -19,7 +19,8 @@ import (
 // its job, in one script. Asked again while the object is the same, it answers
 // the same document and job, unless that failed or was canceled. The object
 // stays where it is and as it is. Errors: Invalid with the field, NotFound
-// (object_not_found), Conflict busy, Unavailable.
+// (object_not_found), Conflict (busy, and installation_mismatch or
+// records_missing: no document may be made in this Redis), Unavailable.
 func (s *Service) TakeObject(ctx context.Context, r ObjectRequest) (*Accepted, error) {
 	if err := s.validObject(&r); err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func statusDocs() map[string]string {
 		"partial":                  "Some pages could not be read",
 		"failed_pages":             "Which",
 		"warnings":                 "What was not read as it should",
-		"created_at":               "When the upload URL was asked for",
+		"created_at":               "When the upload URL was asked for, or the object taken in",
 		"updated_at":               "When something last changed",
 	}
 }

@@ -45,10 +45,15 @@
 //
 // # Failures
 //
-// The codes that this package gives: bad_arguments, document_not_found and
-// others of package document, upload_gone, upload_changed, object_missing,
-// object_changed, hash_mismatch, no_text
-// (permanent); storage_unavailable, queue_unavailable, disk_full,
-// extractor_unavailable (transient). Those of package extract/block are
-// permanent, but for timeout, memory and crash, which are resource failures.
+// The codes, by the worker.Class of their failures:
+//
+//	permanent  bad_arguments, document_not_found and others of package document,
+//	           upload_gone, upload_changed, object_missing, object_changed,
+//	           hash_mismatch, chunking; those of package extract/block, but for
+//	resource   timeout, memory and crash
+//	transient  extractor_unavailable; newer_schema, corrupt_record and others
+//	           that package document calls Internal
+//	waiting    storage_unavailable, queue_unavailable, disk_full,
+//	           installation_mismatch, records_missing: they hold for every
+//	           document, so that no retries are spent
 package pipeline

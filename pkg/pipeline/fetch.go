@@ -19,8 +19,8 @@ import (
 // taken up again.
 const maxResumes = 3
 
-// fetch downloads the pinned file and checks size and hash. done
-// closes and removes the file and may be called twice.
+// fetch downloads the pinned file and checks size and hash. done closes and
+// removes the file and may be called twice.
 func (e *execution) fetch(ctx context.Context) (file *os.File, done func(), err error) {
 	file, done, err = e.p.dir.create(e.doc.FileSize)
 	if err != nil {
