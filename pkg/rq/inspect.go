@@ -2,41 +2,13 @@ package rq
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
-
-// ResultType is the type field of an entry in a results stream.
-type ResultType int
-
-// The types (rq/results.py, Result.Type).
-const (
-	ResultSuccessful ResultType = 1
-	ResultFailed     ResultType = 2
-	ResultStopped    ResultType = 3
-	ResultRetried    ResultType = 4
-	ResultMaxRetries ResultType = 5
-)
-
-// Result is an entry of a job's results stream.
-type Result struct {
-	ID          string // stream entry id
-	Type        ResultType
-	Value       any   // the return value, nil for None
-	ValueErr    error // why Value could not be decoded
-	Error       string
-	WorkerName  string
-	ExecutionID string
-	CreatedAt   time.Time
-	StartedAt   time.Time // of the execution, zero when unknown
-	EndedAt     time.Time
-}
 
 // QueueInfo counts a queue. Canceled counts rq:canceled.
 type QueueInfo struct {
@@ -107,54 +79,6 @@ func (c *Client) Position(ctx context.Context, j *Job) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// LatestResult returns the newest entry of the job's results, nil when there
-// is none.
-func (c *Client) LatestResult(ctx context.Context, id string) (*Result, error) {
-	entries, err := c.rdb.XRevRangeN(ctx, keyResults(id), "+", "-", 1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("reading the result of job %s: %w", id, named(err, keyResults(id)))
-	}
-	if len(entries) == 0 {
-		return nil, nil
-	}
-	return decodeResult(entries[0]), nil
-}
-
-func decodeResult(m redis.XMessage) *Result {
-	text := func(f string) string {
-		s, _ := m.Values[f].(string)
-		return s
-	}
-	kind, _ := strconv.Atoi(text("type"))
-	res := &Result{
-		ID: m.ID, Type: ResultType(kind), WorkerName: text("worker_name"), ExecutionID: text("execution_id"),
-		StartedAt: parseFloatStamp(text("execution_started_at")), EndedAt: parseFloatStamp(text("execution_ended_at")),
-	}
-	if ms, _, ok := strings.Cut(m.ID, "-"); ok {
-		if n, err := strconv.ParseInt(ms, 10, 64); err == nil {
-			res.CreatedAt = time.UnixMilli(n).UTC()
-		}
-	}
-	if v := text("return_value"); v != "" {
-		b, err := base64.StdEncoding.DecodeString(v)
-		if err == nil {
-			res.Value, _, err = decodeValue(b)
-		}
-		res.ValueErr = err
-	}
-	if v := text("exc_string"); v != "" {
-		b, err := base64.StdEncoding.DecodeString(v)
-		if err == nil {
-			b, err = inflate(b, maxPayload)
-		}
-		if err != nil {
-			b = []byte("the error text cannot be decoded: " + err.Error())
-		}
-		res.Error = string(b)
-	}
-	return res
 }
 
 // QueueInfo counts queues in one round trip. It only reads; entries that RQ's

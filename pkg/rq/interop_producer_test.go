@@ -1,8 +1,12 @@
 package rq_test
 
 import (
+	"context"
 	"slices"
 	"strconv"
+	"strings"
+	"testing"
+	"time"
 
 	"github.com/docsvc/docsvc/pkg/rq"
 )
@@ -96,6 +100,38 @@ var producerScenarios = []scenario{
 			r.dump("ended")
 		}
 	}},
+	{"meta saved", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Meta: map[string]any{"k": 1}})
+		r.saveMeta("j1", map[string]any{"k": 2, "l": []any{"é"}})
+		r.dump("saved while queued")
+		r.begin(false)
+		r.meanwhile(func() { r.saveMeta("j1", map[string]any{"m": nil}) })
+		r.dump("saved while it runs")
+		r.end(1, "")
+		r.dump("finished")
+		r.saveMeta("j1", map[string]any{})
+		r.dump("emptied")
+	}},
+	{"told to kill its horse", pythonWorks, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{0}})
+		for _, step := range []string{"killed", "killed again"} {
+			r.begin(false)
+			r.meanwhile(func() { r.command("kill_horse", r.client.SendKillHorse) })
+			r.must(r.peer.receive(nil))
+			r.dump(step)
+		}
+	}},
+	{"told to shut down", pythonWorks, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
+		r.begin(false)
+		r.meanwhile(func() { r.command("shutdown", r.client.SendShutdown) })
+		waitFor(r.t, func() bool {
+			return r.rdb.HExists(r.t.Context(), "rq:worker:worker-1", "shutdown_requested_date").Val()
+		})
+		r.dump("told")
+		r.end(1, "")
+		r.dump("left")
+	}},
 	{"webhooks", either, func(r *interop) {
 		for i, raise := range []string{"", "broken"} {
 			// Nobody listens there.
@@ -149,4 +185,99 @@ func (r *interop) cleanGroups() {
 	}
 	_, err := r.client.CleanGroups(r.t.Context())
 	r.must(err)
+}
+
+func (r *interop) saveMeta(id string, meta map[string]any) {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(request{"op": "save_meta", "id": id, "meta": meta}, nil)
+		return
+	}
+	r.must(r.client.SaveMeta(r.t.Context(), id, meta))
+}
+
+// command has the producer's side send one to the worker.
+func (r *interop) command(op string, send func(context.Context, string) (int, error)) {
+	r.t.Helper()
+	if r.producer == python {
+		r.peer.ask(request{"op": op, "worker": "worker-1"}, nil)
+		return
+	}
+	n, err := send(r.t.Context(), "worker-1")
+	r.must(err)
+	if n != 1 {
+		r.t.Errorf("%d listen for the worker", n)
+	}
+}
+
+// exchangeResults has each side read the results that both left.
+func exchangeResults(t *testing.T, r *interop) {
+	r.turns.worker = true
+	r.enqueue(enqueueing{ID: "j1", Func: "tasks.play", Args: []any{"ok ok broken"}, Repeat: []int{0, 0}})
+	for range 3 {
+		r.play()
+	}
+	var theirs []struct {
+		Type  int
+		Value string
+	}
+	r.peer.ask(request{"op": "results", "id": "j1"}, &theirs)
+	ours, err := r.client.Results(t.Context(), "j1")
+	r.must(err)
+	if len(ours) != 3 || len(theirs) != 3 {
+		t.Fatalf("docsvc reads %d results, Python %d", len(ours), len(theirs))
+	}
+	for i, want := range []any{nil, int64(2), int64(1)} {
+		value := map[any]string{nil: "None", int64(2): "2", int64(1): "1"}[want]
+		if ours[i].Value != want || int(ours[i].Type) != theirs[i].Type || theirs[i].Value != value {
+			t.Errorf("result %d: %+v, Python reads %+v", i, ours[i], theirs[i])
+		}
+	}
+	if !strings.Contains(ours[0].Error, "broken") {
+		t.Errorf("the error is %q", ours[0].Error)
+	}
+}
+
+// exchangeWaitsForResult waits for what a Python worker returns.
+func exchangeWaitsForResult(t *testing.T, r *interop) {
+	r.worker = python
+	r.enqueue(enqueueing{ID: "j1", Func: "tasks.play"})
+	if res, err := r.client.WaitResult(t.Context(), "j1", 10*time.Millisecond); res != nil || err != nil {
+		t.Errorf("before it ran: %+v, %v", res, err)
+	}
+	before := r.blocked()
+	type answer struct {
+		res *rq.Result
+		err error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		res, err := r.client.WaitResult(t.Context(), "j1", 30*time.Second)
+		got <- answer{res, err}
+	}()
+	r.untilBlocked(before)
+	r.play()
+	if a := <-got; a.err != nil || a.res == nil || a.res.Value != int64(1) || a.res.WorkerName != "worker-1" {
+		t.Errorf("got %+v, %v", a.res, a.err)
+	}
+}
+
+// exchangeExecutions has each side look at what the other runs.
+func exchangeExecutions(t *testing.T, r *interop) {
+	for _, r.worker = range []side{python, docsvc} {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate"})
+		r.begin(false)
+		ours, err := r.client.Executions(t.Context(), "j1")
+		r.must(err)
+		var theirs []struct{ ID, Worker string }
+		r.second().ask(request{"op": "executions", "id": "j1"}, &theirs)
+		if len(ours) != 1 || len(theirs) != 1 || ours[0].ID != theirs[0].ID || ours[0].Worker != "worker-1" || theirs[0].Worker != "worker-1" ||
+			ours[0].Queue != interopQueue || time.Since(ours[0].StartedAt) > time.Minute || time.Since(ours[0].LastHeartbeat) > time.Minute {
+			t.Errorf("%s runs it: docsvc sees %+v, Python %+v", r.worker, ours, theirs)
+		}
+		r.end(1, "")
+		if ours, err := r.client.Executions(t.Context(), "j1"); err != nil || len(ours) != 0 {
+			t.Errorf("%s ended it: %+v, %v", r.worker, ours, err)
+		}
+	}
 }

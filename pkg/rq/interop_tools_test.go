@@ -35,6 +35,9 @@ var exchanges = []struct {
 	{"wake docsvc", exchangeWakeDocsvc},
 	{"suspended", exchangeSuspended},
 	{"unique", exchangeUnique},
+	{"results", exchangeResults},
+	{"waiting for a result", exchangeWaitsForResult},
+	{"executions", exchangeExecutions},
 }
 
 // register starts docsvc workers on the queue.

@@ -54,6 +54,8 @@ type Execution struct {
 	Queue     string
 	Worker    string
 	StartedAt time.Time
+
+	LastHeartbeat time.Time // where Executions read it
 }
 
 // Member returns JobID:ID, the member that stands for this execution in
