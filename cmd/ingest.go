@@ -93,17 +93,17 @@ func (f *ingestFlags) check(args []string) error {
 	for _, t := range []struct {
 		flag, text string
 		most       int
-	}{{"--title", f.title, 255}, {"--description", f.description, 1000}} {
+	}{{"--title", f.title, document.MaxTitle}, {"--description", f.description, document.MaxDescription}} {
 		if n := utf8.RuneCountInString(t.text); n > t.most {
 			return &usageError{message: fmt.Sprintf("%s has %d characters, at most %d are taken", t.flag, n, t.most)}
 		}
 	}
-	if len(f.tags) > 10 {
-		return &usageError{message: fmt.Sprintf("%d tags, at most 10 are taken", len(f.tags))}
+	if len(f.tags) > document.MaxTags {
+		return &usageError{message: fmt.Sprintf("%d tags, at most %d are taken", len(f.tags), document.MaxTags)}
 	}
 	for _, tag := range f.tags {
-		if n := utf8.RuneCountInString(tag); strings.TrimSpace(tag) == "" || n > 50 {
-			return &usageError{message: fmt.Sprintf("--tag %q is not 1 to 50 characters long", tag)}
+		if n := utf8.RuneCountInString(tag); strings.TrimSpace(tag) == "" || n > document.MaxTag {
+			return &usageError{message: fmt.Sprintf("--tag %q is not 1 to %d characters long", tag, document.MaxTag)}
 		}
 	}
 	if slices.Contains(args, "") {

@@ -93,8 +93,11 @@
 //
 // Redis is unavailable, or out of memory: every call answers Unavailable and
 // has changed nothing. The store is unavailable: Process, Text and the like
-// answer Unavailable; Presign needs no store. A client vanishes after Presign:
-// the document becomes failed when the URL has run out. Somebody deletes or
-// changes the job with another tool: Sweep notices within seconds and enqueues
-// the document again, or makes it follow its job.
+// answer Unavailable; Presign needs it only to learn whose bucket it is, once.
+// Redis was emptied, or is another's: nothing is taken in (records_missing,
+// installation_mismatch), which the script looks at that would make the
+// record, until Rebuild has made those of the bucket again. A client vanishes
+// after Presign: the document becomes failed when the URL has run out.
+// Somebody deletes or changes the job with another tool: Sweep notices within
+// seconds and enqueues the document again, or makes it follow its job.
 package document

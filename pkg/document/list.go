@@ -69,7 +69,7 @@ func (q ListQuery) filter() (filter, error) {
 	if f.status != "" && !slices.Contains(States(), f.status) {
 		return f, invalid("status", "status must be one of %s, got %s.", stateNames(), printable(string(f.status)))
 	}
-	if err := validText("tag", f.tag, maxTag); err != nil {
+	if err := validText("tag", f.tag, MaxTag); err != nil {
 		return f, err
 	}
 	if err := validText("search", f.search, maxSearch); err != nil {

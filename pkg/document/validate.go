@@ -9,13 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what a client may say, in characters.
+// Limits of what is said of a document, in characters; of MaxTags, in tags.
 const (
+	MaxTitle       = 255
+	MaxDescription = 1000
+	MaxTags        = 10
+	MaxTag         = 50
+
 	maxFilename    = 255
-	maxTitle       = 255
-	maxDescription = 1000
-	maxTags        = 10
-	maxTag         = 50
 	maxContentType = 255
 	maxPassword    = 1024
 )
@@ -49,7 +50,7 @@ func validAbout(title, description *string, tags *[]string) error {
 		name string
 		text *string
 		max  int
-	}{{"title", title, maxTitle}, {"description", description, maxDescription}} {
+	}{{"title", title, MaxTitle}, {"description", description, MaxDescription}} {
 		*f.text = strings.TrimSpace(*f.text)
 		if err := validText(f.name, *f.text, f.max); err != nil {
 			return err
@@ -103,15 +104,15 @@ func hidden(r rune) bool {
 
 func validTags(given []string) ([]string, error) {
 	tags := []string{}
-	if len(given) > maxTags {
-		return tags, invalid("tags", "At most %d tags, got %d.", maxTags, len(given))
+	if len(given) > MaxTags {
+		return tags, invalid("tags", "At most %d tags, got %d.", MaxTags, len(given))
 	}
 	for _, tag := range given {
 		tag = strings.TrimSpace(tag)
 		if tag == "" {
 			return tags, invalid("tags", "A tag must not be empty.")
 		}
-		if err := validText("tags", tag, maxTag); err != nil {
+		if err := validText("tags", tag, MaxTag); err != nil {
 			return tags, err
 		}
 		if !slices.Contains(tags, tag) {
