@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/docsvc/docsvc/pkg/rq/pickle"
 )
 
 // OutcomeKind says how an execution ended.
@@ -25,6 +27,7 @@ const (
 	OutcomeRetryFree                     // back to the queue (after Delay) without spending a retry
 	OutcomeReturnHead                    // drain: back to the head of the queue
 	OutcomeStop                          // to stopped, as after RQ's stop-job
+	OutcomeReturned                      // the function returned a Retry: runs again, or fails after Max times
 )
 
 // stoppedText is what RQ 2.12 writes as exc_string of a stopped job
@@ -43,6 +46,7 @@ type Outcome struct {
 	Error      string // the text that RQ shows as exc_string
 	ErrorCode  string
 	Delay      *time.Duration // overrides the job's retry interval, whole seconds
+	Retry      *Retry         // for OutcomeReturned; AtFront changes nothing, as in RQ
 	Effects    []Effect
 	Conditions []Condition
 }
@@ -52,6 +56,7 @@ type Finished struct {
 	Err         error // nil, ErrLateFinish or a *ConditionError
 	Status      Status
 	NextAttempt time.Time // zero unless the job is scheduled to run again
+	EndedAt     time.Time // as the job's hash says; zero where there is none any more
 }
 
 // Finish ends executions. The slice answers outcomes one by one; error is only
@@ -62,6 +67,9 @@ func (c *Client) Finish(ctx context.Context, outs []Outcome) ([]Finished, error)
 	for i, o := range outs {
 		if o.Job == nil {
 			return nil, fmt.Errorf("finishing execution %s: no job given", o.Execution.Member())
+		}
+		if o.Kind == OutcomeReturned && (o.Retry == nil || o.Retry.Max < 1) {
+			return nil, fmt.Errorf("finishing job %s: a Retry with Max of at least 1 is needed", o.Execution.JobID)
 		}
 		e := decideEnding(o)
 		t, err := c.finishTape(o, &e)
@@ -80,7 +88,8 @@ func (c *Client) Finish(ctx context.Context, outs []Outcome) ([]Finished, error)
 	for i, r := range replies {
 		switch r.at(0).text() {
 		case "ok":
-			done[i] = Finished{Status: Status(r.at(1).text()), NextAttempt: r.at(2).second()}
+			ended, _ := parseStamp(r.at(3).text())
+			done[i] = Finished{Status: Status(r.at(1).text()), NextAttempt: r.at(2).second(), EndedAt: ended}
 			tr := endings[i].transition
 			tr.NextAttempt = done[i].NextAttempt
 			c.o.Observer.Transition(tr)
@@ -104,6 +113,7 @@ type ending struct {
 	fields     []string      // of the job hash
 	counter    string        // of the worker hash
 	timed      bool          // add to the worker's working time
+	result     ResultType    // of the entry for a returned Retry, else 0
 	transition Transition
 }
 
@@ -127,6 +137,9 @@ func decideEnding(o Outcome) ending {
 	case OutcomeRetry:
 		e.counter = "failed"
 		e.spend(o)
+	case OutcomeReturned:
+		e.counter = "failed"
+		e.returned(o)
 	default:
 		e.end("failed", StatusFailed, ReasonFailed)
 		e.counter = "failed"
@@ -166,6 +179,28 @@ func (e *ending) spend(o Outcome) {
 	e.again(o.Job.retryInterval(), o.Delay, action, ReasonRetry)
 }
 
+// returned runs a job again whose function returned a Retry, or fails it when
+// that was asked for Max times before (rq/worker/base.py, handle_job_retry).
+// Unlike the retries of a job, the last interval is the one repeated.
+func (e *ending) returned(o Outcome) {
+	before := 0
+	if o.Job.NumberOfRetries != nil {
+		before = *o.Job.NumberOfRetries
+	}
+	if before > 0 && before >= o.Retry.Max {
+		e.result = ResultMaxRetries
+		e.end("failed", StatusFailed, ReasonFailed)
+		return
+	}
+	var interval time.Duration
+	if n := len(o.Retry.Intervals); n > 0 {
+		interval = o.Retry.Intervals[min(before, n-1)]
+	}
+	e.result = ResultRetried
+	e.fields = []string{"number_of_retries", strconv.Itoa(before + 1)}
+	e.again(interval, nil, "tail", ReasonRetry)
+}
+
 func (c *Client) finishTape(o Outcome, e *ending) (*tape, error) {
 	now := c.o.Clock()
 	e.transition.At = now
@@ -175,9 +210,16 @@ func (c *Client) finishTape(o Outcome, e *ending) (*tape, error) {
 	if e.delay > 0 {
 		e.transition.NextAttempt = now.Add(e.delay)
 	}
-	entry, raw, err := resultEntry(o, e.action)
+	entry, raw, err := resultEntry(o, *e)
 	if err != nil {
 		return nil, err
+	}
+	if e.result == ResultRetried {
+		saved := string(raw) // RQ saves the Retry with the job, in its place that text where it cannot
+		if o.Job.Serializer == JSON {
+			saved = unserializable
+		}
+		e.fields = append(e.fields, "result", saved)
 	}
 	if left := o.Job.RepeatsLeft; left != nil && *left > 0 && raw != nil {
 		e.fields = append(e.fields, "result", string(raw)) // RQ saves it when it repeats a job
@@ -208,8 +250,14 @@ func withCode(labels map[string]string, code string) map[string]string {
 
 // resultEntry gives the first fields of an entry in the results stream, and
 // the serialised return value; the script adds worker and execution.
-func resultEntry(o Outcome, action string) (fields []string, raw []byte, err error) {
-	switch action {
+func resultEntry(o Outcome, e ending) (fields []string, raw []byte, err error) {
+	if e.result != 0 {
+		if raw, err = o.Retry.pickled(o.Job.Serializer); err != nil {
+			return nil, nil, err
+		}
+		return []string{"type", strconv.Itoa(int(e.result)), "return_value", base64.StdEncoding.EncodeToString(raw)}, raw, nil
+	}
+	switch e.action {
 	case "finished":
 		fields = []string{"type", strconv.Itoa(int(ResultSuccessful))}
 		if o.Result == nil {
@@ -226,6 +274,22 @@ func resultEntry(o Outcome, action string) (fields []string, raw []byte, err err
 		fields, err = failedEntry(cmp.Or(o.Error, stoppedText))
 	}
 	return fields, nil, err
+}
+
+// pickled is what Python writes of a returned Retry.
+func (r *Retry) pickled(s Serializer) ([]byte, error) {
+	if s == JSON {
+		return encodeValue(s, unserializable)
+	}
+	intervals := make([]any, 0, len(r.Intervals))
+	for _, d := range r.Intervals {
+		intervals = append(intervals, wholeSeconds(d))
+	}
+	if len(intervals) == 0 {
+		intervals = append(intervals, 0)
+	}
+	return encodeValue(s, pickle.Object{Module: "rq.job", Class: "Retry", State: pickle.Dict{
+		{Key: "max", Value: r.Max}, {Key: "intervals", Value: intervals}, {Key: "enqueue_at_front", Value: r.AtFront}}})
 }
 
 func failedEntry(text string) ([]string, error) {

@@ -14,7 +14,7 @@ import (
 )
 
 func allScenarios() []scenario {
-	return slices.Concat(scenarios, moreScenarios, producerScenarios, commandLineScenarios, differing, randomScenarios())
+	return slices.Concat(scenarios, moreScenarios, producerScenarios, commandLineScenarios, differing, workerScenarios, randomScenarios())
 }
 
 var moreScenarios = []scenario{

@@ -41,6 +41,9 @@ type Loop struct {
 type Config struct {
 	// Burst ends Run when the queues are empty and no job is in hand.
 	Burst bool
+	// Callbacks by the names that jobs give them. A job that names another one
+	// is treated like one whose function is unknown.
+	Callbacks map[string]Callback
 	// CancelGrace is how long a handler whose context ended may go on before
 	// its job is settled without it. Default 30 s.
 	CancelGrace time.Duration
@@ -83,6 +86,8 @@ type Config struct {
 	Usage func() (rss int64, cpu float64)
 	// Version is shown as the worker's; default that of the build.
 	Version string
+	// Webhooks has the requests made that jobs ask for (RQ's webhooks).
+	Webhooks bool
 	// WaitDelay is after how long a job whose failure is of class Waiting is
 	// tried again; default 10 s.
 	WaitDelay time.Duration

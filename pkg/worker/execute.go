@@ -38,14 +38,9 @@ func (w *Worker) execute(base context.Context, r *run) {
 	begin.Msg("job started")
 	// A cold stop reaches the handler, also one that came before it began.
 	defer context.AfterFunc(w.killed, func() { r.cancel(ErrKilled) })()
-	if t := r.claimed.Job.Timeout; t > 0 {
-		timer := time.AfterFunc(t, func() { r.cancel(ErrTimeout) })
-		defer timer.Stop()
-	}
-	ended := make(chan struct{})
-	res, err := w.attend(r, ended)
+	res, err := w.attend(r)
 	w.settle(base, r, res, err)
-	<-ended
+	r.loose.Wait()
 }
 
 // returned is what a handler gave back.
@@ -58,23 +53,28 @@ type returned struct {
 // context ended.
 var errIgnored = errors.New("the handler did not end when its context did")
 
-// attend calls the handler and waits for it, after the end of its context for
-// CancelGrace only. ended is closed when the handler has returned.
-func (w *Worker) attend(r *run, ended chan struct{}) (Result, error) {
+// attend calls the handler, for as long as the job's timeout allows.
+func (w *Worker) attend(r *run) (Result, error) {
 	if err := w.refuse(r); err != nil {
-		close(ended)
 		return Result{}, err
 	}
+	if t := r.claimed.Job.Timeout; t > 0 {
+		defer time.AfterFunc(t, func() { r.cancel(ErrTimeout) }).Stop()
+	}
+	return w.await(r.ctx, r, func() (Result, error) { return r.handler.Run(r.ctx, r.task) })
+}
+
+// await calls f and waits for it, after the end of ctx for CancelGrace only.
+func (w *Worker) await(ctx context.Context, r *run, f func() (Result, error)) (Result, error) {
 	done := make(chan returned, 1)
-	go func() {
-		defer close(ended)
-		res, err := guard(r.task.Log, func() (Result, error) { return r.handler.Run(r.ctx, r.task) })
+	r.loose.Go(func() {
+		res, err := guard(r.task.Log, f)
 		done <- returned{res, err}
-	}()
+	})
 	select {
 	case v := <-done:
 		return v.res, v.err
-	case <-r.ctx.Done():
+	case <-ctx.Done():
 	}
 	grace := time.NewTimer(w.c.CancelGrace)
 	defer grace.Stop()
@@ -82,7 +82,7 @@ func (w *Worker) attend(r *run, ended chan struct{}) (Result, error) {
 	case v := <-done:
 		return v.res, v.err
 	case <-grace.C:
-		r.task.Log.Error().AnErr("cause", context.Cause(r.ctx)).
+		r.task.Log.Error().AnErr("cause", context.Cause(ctx)).
 			Msg("the handler ignores its end: its job is settled without it, its slot stays taken")
 		return Result{}, errIgnored
 	}

@@ -40,7 +40,11 @@ type Task struct {
 // are applied in the same script as the finish.
 type Result struct {
 	// Value becomes the job's return value: plain values only (see rq/pickle).
-	Value      any
+	Value any
+	// Retry asks for another run instead, as a Python function does that returns
+	// a Retry; nil: none. After Max such runs the job fails. Value is not kept,
+	// no callback is called, and the job's own retries are not spent.
+	Retry      *rq.Retry
 	Effects    []rq.Effect
 	Conditions []rq.Condition
 	// OnConflict is asked for another Result when a condition of this one does

@@ -18,13 +18,23 @@ const maxRejected = 5
 // settle reports how an execution ended, until Redis has accepted or fenced it.
 func (w *Worker) settle(base context.Context, r *run, res Result, err error) {
 	defer r.settled.Store(true)
+	succeeded := false
 	for conflicts := 0; ; conflicts++ {
 		out, drop := w.judge(r, res, err)
+		if !drop && out.Kind == rq.OutcomeFinish && !succeeded {
+			succeeded = true
+			failed := w.callBack(base, r, r.claimed.Job.OnSuccess, Ending{Status: rq.StatusFinished, Result: res.Value})
+			if failed != nil {
+				res, err = Result{Settled: res.Settled}, failed
+				out, drop = w.judge(r, res, err)
+			}
+		}
 		if drop {
 			r.task.Log.Warn().AnErr("handler_error", err).Msg("the job was taken from this worker: its result is dropped")
 			w.after(base, r, res, false)
 			return
 		}
+		w.callBackFailed(base, r, &out, err)
 		fin, sent := w.finish(base, r, out)
 		if !sent {
 			return
@@ -32,7 +42,10 @@ func (w *Worker) settle(base context.Context, r *run, res Result, err error) {
 		var conflict *rq.ConditionError
 		if !errors.As(fin.Err, &conflict) {
 			w.report(r, out, fin)
-			w.after(base, r, res, fin.Err == nil && out.Kind == rq.OutcomeFinish)
+			w.after(base, r, res, fin.Err == nil && (out.Kind == rq.OutcomeFinish || out.Kind == rq.OutcomeReturned))
+			if fin.Err == nil {
+				w.announce(base, r, out, fin)
+			}
 			return
 		}
 		res, err = w.resolve(r, res, conflict, conflicts)
@@ -59,9 +72,13 @@ func (w *Worker) judge(r *run, res Result, err error) (out rq.Outcome, drop bool
 	out = rq.Outcome{Execution: r.claimed.Execution, Job: r.claimed.Job}
 	if err == nil {
 		out.Kind, out.Result, out.Effects, out.Conditions = rq.OutcomeFinish, res.Value, res.Effects, res.Conditions
+		if res.Retry != nil {
+			out.Kind, out.Result, out.Retry = rq.OutcomeReturned, nil, res.Retry
+		}
 		return out, false
 	}
 	out.Error = err.Error()
+	var called *callbackError
 	switch cause := context.Cause(r.ctx); {
 	case errors.Is(err, errNotOurs):
 		out.Kind = rq.OutcomeReturnHead
@@ -78,7 +95,7 @@ func (w *Worker) judge(r *run, res Result, err error) (out rq.Outcome, drop bool
 		out.Kind, out.Error = rq.OutcomeStop, "Job stopped by user, work-horse terminated."
 	case errors.Is(cause, ErrHorseKilled):
 		out.Kind, out.ErrorCode, out.Error = rq.OutcomeRetry, CodeKilled, cause.Error()
-	case errors.Is(cause, ErrTimeout):
+	case errors.Is(cause, ErrTimeout) && !errors.As(err, &called):
 		out.Kind, out.ErrorCode = rq.OutcomeFail, CodeTimeout
 		out.Error = fmt.Sprintf("the job ran longer than its timeout of %s and was ended", r.claimed.Job.Timeout)
 	default:
@@ -97,8 +114,11 @@ func classify(err error) (rq.OutcomeKind, string) {
 		return rq.OutcomeFail, CodePanic
 	}
 	var f *Failure
+	var called *callbackError
 	switch {
-	case !errors.As(err, &f):
+	case !errors.As(err, &f) && errors.As(err, &called):
+		return rq.OutcomeRetry, CodeCallback
+	case f == nil:
 		return rq.OutcomeRetry, CodeError
 	case f.Class == Transient:
 		return rq.OutcomeRetry, f.Code
@@ -132,7 +152,7 @@ func (w *Worker) finish(base context.Context, r *run, out rq.Outcome) (fin rq.Fi
 		}
 		if ctx.Err() == nil && rq.IsUnavailable(err) {
 			w.outages.down(waiting, err)
-		} else if rejected++; rejected == maxRejected && out.Kind == rq.OutcomeFinish {
+		} else if rejected++; rejected == maxRejected && (out.Kind == rq.OutcomeFinish || out.Kind == rq.OutcomeReturned) {
 			r.task.Log.Error().Err(err).Msg("the result cannot be stored: failing the job instead")
 			out = rq.Outcome{Execution: out.Execution, Job: out.Job, Kind: rq.OutcomeFail, ErrorCode: CodeBadResult,
 				Error: fmt.Sprintf("the job's result could not be stored: %v", err)}
@@ -170,6 +190,8 @@ func (w *Worker) report(r *run, out rq.Outcome, fin rq.Finished) {
 		log.Info().Dur("ms", took).Str("why", out.Error).Msg("job went back to the head of its queue")
 	case fin.Status == rq.StatusFailed:
 		log.Error().Dur("ms", took).Str("code", out.ErrorCode).Str("error", out.Error).Msg("job failed")
+	case out.Kind == rq.OutcomeReturned && fin.Status != rq.StatusFailed:
+		log.Info().Dur("ms", took).Str("status", string(fin.Status)).Msg("job asks for another run")
 	default:
 		e := log.Warn().Dur("ms", took).Str("code", out.ErrorCode).Str("error", out.Error).Str("status", string(fin.Status))
 		if !fin.NextAttempt.IsZero() {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,8 @@ type run struct {
 	began   time.Time
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	// loose are the handler and the callbacks, also those that ignore their end.
+	loose sync.WaitGroup
 	// settled is set when the outcome was acknowledged or given up: nothing is
 	// left to keep alive.
 	settled atomic.Bool

@@ -1,16 +1,17 @@
 package worker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-
-	"github.com/docsvc/docsvc/pkg/rq"
+	"strings"
 )
 
 // errNotOurs sends a job back to the head of a queue that this worker shuns
 // from now on.
-var errNotOurs = errors.New("the job's function isn't known here, and its queue isn't one of the configuration")
+var errNotOurs = errors.New("the job's function or a callback of it isn't known here, and its queue isn't one of the configuration")
 
 // refuse says why a job cannot be given to a handler, nil when it can. Its
 // payload is left as it is, so that a requeue gives the job back whole.
@@ -21,28 +22,27 @@ func (w *Worker) refuse(r *run) error {
 		return permanent(CodeBadPayload, "the job's arguments are larger than 16 MiB, which is more than a worker loads; enqueue it again with a reference instead of the data")
 	case j.PayloadErr != nil:
 		return permanent(CodeBadPayload, "the job's payload cannot be read: %w; enqueue it again with plain values in pickle or JSON", j.PayloadErr)
-	case r.handler.Run != nil:
-		return nil
 	}
+	missing, known := fmt.Sprintf("function %q", j.Func), w.known
+	if r.handler.Run != nil {
+		callback := w.unknownCallback(j)
+		if callback == "" {
+			return nil
+		}
+		missing, known = fmt.Sprintf("callback %q", callback), strings.Join(slices.Sorted(maps.Keys(w.c.Callbacks)), ", ")
+	}
+	known = cmp.Or(known, "none")
 	queue := r.claimed.Execution.Queue
 	if w.c.Unknown == UnknownStop && !slices.Contains(w.c.KnownQueues, queue) {
-		w.shun(queue, j)
+		w.shun(queue, fmt.Sprintf("job %s names %s, which this worker doesn't know (it knows %s)", j.ID, missing, known))
 		return errNotOurs
 	}
-	return permanent(CodeUnknownFunction, "no function %q on this worker; it knows %s. Requeue the job when a worker that knows it runs on queue %s",
-		j.Func, w.knows(), queue)
-}
-
-func (w *Worker) knows() string {
-	if w.known == "" {
-		return "none"
-	}
-	return w.known
+	return permanent(CodeUnknownFunction, "no %s on this worker; it knows %s. Requeue the job when a worker that knows it runs on queue %s",
+		missing, known, queue)
 }
 
 // shun stops claiming from a queue that holds somebody else's jobs.
-func (w *Worker) shun(queue string, j *rq.Job) {
-	why := fmt.Sprintf("job %s calls %q, which this worker doesn't know (it knows %s)", j.ID, j.Func, w.knows())
+func (w *Worker) shun(queue, why string) {
 	w.mu.Lock()
 	first := w.shunned[queue] == ""
 	w.shunned[queue] = why

@@ -7,7 +7,7 @@
 --       entry, empty for none; counter "successful", "failed" or ""; 1 to add
 --       to the worker's working time; reason; list of event labels;
 --       conditions; effects
--- Reply { 'ok', status, unix second of the next attempt or 0 }
+-- Reply { 'ok', status, unix second of the next attempt or 0, when the job ended }
 --    or { 'late' } the execution no longer holds the job
 --    or { 'condition', index, key, found } nothing was written
 --
@@ -26,7 +26,7 @@ local function main()
   if not r('ZSCORE', K.wip(q), member) then
     local before = r('HMGET', K.slot(worker), 'finished', 'finished_status', 'finished_next')
     if before and before[1] == member then
-      return { 'ok', before[2] or '', tonumber(before[3] or '0') or 0 }
+      return { 'ok', before[2] or '', tonumber(before[3] or '0') or 0, get(j, 'ended_at') or '' }
     end
     w('HINCRBY', K.late, q, '1')
     return { 'late' }
@@ -75,7 +75,7 @@ local function main()
   idle(worker, member)
   w('HSET', K.slot(worker), 'finished', member, 'finished_status', status, 'finished_next', int(when))
   w('EXPIRE', K.slot(worker), '86400')
-  return { 'ok', status, when }
+  return { 'ok', status, when, iso() }
 end
 
 return run(main)

@@ -222,6 +222,17 @@ local function succeed(j, q, fields)
   return 'finished', 0
 end
 
+-- failure appends to the results stream and gives it the time to live that the
+-- job names for failures, if it does.
+local function failure(j, named, fields)
+  result(j, fields)
+  if named == -1 then
+    w('PERSIST', K.results(j))
+  elseif named then
+    w('EXPIRE', K.results(j), int(named))
+  end
+end
+
 -- fail makes j failed or stopped: registry, result, time to live by
 -- failure_ttl (default one year, 0 deletes the job, negative keeps it). As in
 -- RQ the results stream only gets a time to live when the job names one.
@@ -230,12 +241,7 @@ local function fail(j, q, status, fields)
   local ttl = named or 31536000
   w('HSET', K.job(j), 'status', status)
   w('ZADD', K.failed(q), int(ttl < 0 and ttl or sec + ttl), j)
-  result(j, fields)
-  if named == -1 then
-    w('PERSIST', K.results(j))
-  elseif named then
-    w('EXPIRE', K.results(j), int(named))
-  end
+  failure(j, named, fields)
   if status == 'failed' then
     dependents(j, 'failed')
   end
@@ -251,13 +257,18 @@ end
 --   finished | failed | stopped   with fields as result entry
 --   head | tail                   back to the queue
 --   schedule                      back to the queue after delay seconds
+-- For the last two fields are empty, unless the function returned a Retry.
 -- Answers the status it now has and when it runs again (unix s, 0 for none).
 local function settle(j, q, action, fields, delay)
   if action == 'finished' then
     return succeed(j, q, fields)
   elseif action == 'failed' or action == 'stopped' then
     return fail(j, q, action, fields)
-  elseif action == 'schedule' then
+  end
+  if #fields > 0 then
+    failure(j, getnumber(j, 'failure_ttl'), fields)
+  end
+  if action == 'schedule' then
     return schedule(j, q, sec + delay)
   end
   return enqueue(j, q, action == 'head')

@@ -24,8 +24,8 @@ const (
 	maxEncodeDepth = 256
 )
 
-// Encode writes v in protocol 5. Besides what Decode returns it takes every
-// int and float type, slices, arrays, and maps with string keys, which it
+// Encode writes v in protocol 5. Besides what Decode returns it takes Objects,
+// every int and float type, slices, arrays, and maps with string keys, which it
 // writes in the order of their keys. A time.Time becomes a datetime with the
 // fixed offset that it has; a time.Duration becomes a timedelta, cut to
 // microseconds. Anything else, Opaque included, is an error.
@@ -198,7 +198,9 @@ func (e *encoder) saveContainer(v any, depth int) error {
 	case freshStr:
 		return e.freshStr(string(v))
 	case uuid.UUID:
-		return e.uuid(v, depth)
+		return e.object(Object{"uuid", "UUID", Dict{{"int", new(big.Int).SetBytes(v[:])}}}, depth)
+	case Object:
+		return e.object(v, depth)
 	case Opaque:
 		return fmt.Errorf("an object of %s, which is only known by name", v.Global)
 	}

@@ -2,10 +2,7 @@ package pickle
 
 import (
 	"errors"
-	"math/big"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 func (e *encoder) saveAll(items []any, depth int) error {
@@ -202,8 +199,9 @@ func (e *encoder) timeZone(z fixedZone, depth int) error {
 	return nil
 }
 
-func (e *encoder) uuid(id uuid.UUID, depth int) error {
-	if err := e.class("uuid", "UUID", false); err != nil {
+// object writes an instance of a class written in Python.
+func (e *encoder) object(o Object, depth int) error {
+	if err := e.class(o.Module, o.Class, false); err != nil {
 		return err
 	}
 	if err := e.save(Tuple{}, depth+1); err != nil {
@@ -211,7 +209,7 @@ func (e *encoder) uuid(id uuid.UUID, depth int) error {
 	}
 	e.write(opNewObj)
 	e.memoize(nil)
-	if err := e.save(Dict{{"int", new(big.Int).SetBytes(id[:])}}, depth+1); err != nil {
+	if err := e.save(o.State, depth+1); err != nil {
 		return err
 	}
 	e.write(opBuild)

@@ -42,6 +42,13 @@ type DateTime struct {
 	TimeOfDay
 }
 
+// Object is an instance of a class with its attributes, for Encode. Decode
+// gives an Opaque for it.
+type Object struct {
+	Module, Class string
+	State         Dict
+}
+
 // Opaque stands for an object of a class that this package does not know, or
 // for the class itself (all fields but Global empty). It cannot be encoded.
 type Opaque struct {

@@ -18,7 +18,7 @@ def fail(text):
 
 
 def gate(*args, **kwargs):
-    """Waits for the test to say how to end: {"return": value} or {"raise": text}."""
+    """Waits for the test to say how to end: {"return": value}, {"raise": text} or {"retry": its arguments}."""
     connection = get_current_job().connection
     connection.rpush('at-gate', get_current_job().id)
     _, message = connection.blpop('gate')
@@ -27,6 +27,8 @@ def gate(*args, **kwargs):
         return lambda: None
     if 'raise' in outcome:
         raise ValueError(outcome['raise'])
+    if 'retry' in outcome:
+        return Retry(**outcome['retry'])
     return outcome['return']
 
 
