@@ -87,7 +87,7 @@ func (a *app) announce(s *services, ln net.Listener, e *standalone.Engines) (rem
 	say("uploads go to %s, bucket %s", e.S3Endpoint, e.Bucket)
 	say("%s", e.RedisNote)
 	say("look into Redis with: %s", e.RedisCLI())
-	for _, key := range []string{"redis.url", "storage.endpoint"} {
+	for _, key := range []string{"redis.url", "redis.sentinel_addrs", "storage.endpoint"} {
 		if ignored := a.ignoredSetting(key); ignored != "" {
 			say("ignoring %s: --standalone uses its own", ignored)
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -87,7 +86,7 @@ func (a *app) loadConfig(overrides ...config.Override) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	ours := cfg.Origins["redis.url"] == "default"
+	ours := !cfg.RedisGiven()
 	r, err := standalone.FindRendezvous(".")
 	if err != nil && ours {
 		fmt.Fprintf(a.stderr, "docsvc: the standalone server of this directory is not used: %v\n", err)
@@ -98,9 +97,12 @@ func (a *app) loadConfig(overrides ...config.Override) (*config.Config, error) {
 	if ours {
 		return config.Load(a.configFile, a.lookupEnv, append(rendezvousOverrides(r), overrides...)...)
 	}
-	if !sameRedis(cfg.Redis.URL, r.RedisURL) {
-		fmt.Fprintf(a.stderr, "docsvc: using Redis %s (from %s), not the standalone server of this directory\n",
-			cfg.PlainRedisURL(), cfg.Origins["redis.url"])
+	if cfg.Redis.SentinelAddrs != "" || !sameRedis(cfg.Redis.URL, r.RedisURL) {
+		origin := cfg.Origins["redis.url"]
+		if cfg.Redis.SentinelAddrs != "" {
+			origin = cfg.Origins["redis.sentinel_addrs"]
+		}
+		fmt.Fprintf(a.stderr, "docsvc: using Redis %s (from %s), not the standalone server of this directory\n", cfg.PlainRedisURL(), origin)
 	}
 	return cfg, nil
 }
@@ -110,6 +112,12 @@ func rendezvousOverrides(r *standalone.Rendezvous) []config.Override {
 	return []config.Override{
 		{Key: "redis.url", Value: r.RedisURL, Origin: origin},
 		{Key: "redis.password_file", Value: "", Origin: origin},
+		{Key: "redis.sentinel_addrs", Value: "", Origin: origin},
+		{Key: "redis.sentinel_master", Value: "", Origin: origin},
+		{Key: "redis.sentinel_password_file", Value: "", Origin: origin},
+		{Key: "redis.tls_ca_file", Value: "", Origin: origin},
+		{Key: "redis.tls_cert_file", Value: "", Origin: origin},
+		{Key: "redis.tls_key_file", Value: "", Origin: origin},
 		{Key: "storage.endpoint", Value: r.S3Endpoint, Origin: origin},
 		{Key: "storage.public_endpoint", Value: "", Origin: origin},
 		{Key: "storage.region", Value: r.Region, Origin: origin},
@@ -168,23 +176,6 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 	return s, nil
 }
 
-func redisClient(cfg *config.Config) (*redis.Client, error) {
-	raw, err := cfg.RedisURL()
-	if err != nil {
-		return nil, err
-	}
-	o, err := redis.ParseURL(raw)
-	if err != nil {
-		// ParseURL's text may hold the URL and so the password.
-		return nil, &config.Error{Key: "redis.url", Origin: cfg.Origins["redis.url"], Problem: "not a Redis URL: write it as redis://host:6379/0"}
-	}
-	o.ContextTimeoutEnabled = true
-	o.DialerRetries = 1 // MaxRetries tries again already
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewClient(o), nil
-}
-
 func objectStore(cfg *config.Config) (*objstore.Store, error) {
 	secret, err := cfg.SecretKey()
 	if err != nil {
@@ -225,7 +216,7 @@ func (s *services) redisError(err error) error {
 		return err
 	}
 	hint := "start it, or say where it is with REDIS_URL or redis.url"
-	if s.config.Origins["redis.url"] == "default" {
+	if !s.config.RedisGiven() {
 		hint += "; a serve --standalone is found only by commands run in the directory it was started in"
 	}
 	var refused *net.OpError

@@ -134,7 +134,7 @@ func (a *app) openForWorker(c *cobra.Command, overrides []config.Override) (*ser
 	defer stop()
 	for said := false; ; {
 		s, err := a.open(c, overrides...)
-		if err != nil || s.config.Origins["redis.url"] != "default" {
+		if err != nil || s.config.RedisGiven() {
 			return s, err
 		}
 		var refused *net.OpError

@@ -75,7 +75,13 @@ type site struct {
 // newSite makes an installation with its own Redis and S3 servers.
 func newSite(t *testing.T, engine redistest.Engine) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), redis: redistest.Start(t, engine), s3: s3test.Start(t)}
+	return siteOn(t, redistest.Start(t, engine))
+}
+
+// siteOn makes an installation on a Redis.
+func siteOn(t *testing.T, srv *redistest.Server) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), redis: srv, s3: s3test.Start(t)}
 	s.env = append(baseEnv(t),
 		"REDIS_URL="+s.redis.URL,
 		"DOCSVC_STORAGE_ENDPOINT="+s.s3.Endpoint, "DOCSVC_STORAGE_BUCKET="+s.s3.Bucket, "DOCSVC_STORAGE_REGION="+s.s3.Region,

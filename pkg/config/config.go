@@ -19,11 +19,7 @@ import (
 
 // Config is every setting, typed. Field comments are in Keys.
 type Config struct {
-	Redis struct {
-		URL          string `mapstructure:"url"`
-		PasswordFile string `mapstructure:"password_file"`
-		Namespace    string `mapstructure:"namespace"`
-	} `mapstructure:"redis"`
+	Redis   Redis   `mapstructure:"redis"`
 	Storage Storage `mapstructure:"storage"`
 	Server  struct {
 		Addr          string        `mapstructure:"addr"`
@@ -237,23 +233,6 @@ func plainDecodeError(err error, value string) string {
 	return s
 }
 
-// RedisURL returns the URL with the password of redis.password_file put in.
-func (c *Config) RedisURL() (string, error) {
-	if c.Redis.PasswordFile == "" {
-		return c.Redis.URL, nil
-	}
-	secret, err := readSecret("redis.password_file", c.Redis.PasswordFile)
-	if err != nil {
-		return "", err
-	}
-	u, err := url.Parse(c.Redis.URL)
-	if err != nil {
-		return "", &Error{Key: "redis.url", Origin: c.Origins["redis.url"], Problem: "not a URL"}
-	}
-	u.User = url.UserPassword(u.User.Username(), secret)
-	return u.String(), nil
-}
-
 // SecretKey returns the S3 secret, read from its file where one is named.
 func (c *Config) SecretKey() (string, error) {
 	if c.Storage.SecretKeyFile == "" {
@@ -289,7 +268,7 @@ func (c *Config) APIKeys() ([]string, error) {
 
 // AllowedHosts returns server.allowed_hosts as a list.
 func (c *Config) AllowedHosts() []string {
-	return strings.FieldsFunc(c.Server.AllowedHosts, func(r rune) bool { return r == ',' || r == ' ' })
+	return words(c.Server.AllowedHosts)
 }
 
 func readSecret(key, path string) (string, error) {
@@ -299,9 +278,6 @@ func readSecret(key, path string) (string, error) {
 	}
 	return strings.TrimSpace(string(b)), nil
 }
-
-// PlainRedisURL is the URL of redis.url without its password, for messages.
-func (c *Config) PlainRedisURL() string { return PlainURL(c.Redis.URL) }
 
 // PlainURL takes the password out of a URL.
 func PlainURL(raw string) string {

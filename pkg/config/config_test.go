@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"flag"
 	"os"
 	"path/filepath"
@@ -127,6 +128,13 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"queue timeout without unit", "queues:\n  - name: a\n    timeout: 5\n", `queues: .*has no unit`},
 		{"half an hour", "cleanup:\n  older_than: 90m\n", `cleanup.older_than: must be a whole number of hours`},
 		{"list for a value", "redis:\n  url: [a, b]\n", `redis.url: takes one value, not a list or section`},
+		{"Sentinel without a name", "redis:\n  sentinel_addrs: s:1\n", `redis.sentinel_addrs: needs redis.sentinel_master`},
+		{"a name without Sentinel", "redis:\n  sentinel_master: docs\n", `redis.sentinel_master: needs redis.sentinel_addrs`},
+		{"password without Sentinel", "redis:\n  sentinel_password_file: /x\n", `redis.sentinel_password_file: needs redis.sentinel_addrs`},
+		{"Sentinel and a socket", "redis:\n  url: unix:///run/redis.sock\n  sentinel_addrs: s:1\n  sentinel_master: docs\n", `redis.url: with redis.sentinel_addrs it gives user`},
+		{"authority without TLS", "redis:\n  tls_ca_file: /x\n", `redis.tls_ca_file: is only used with TLS: write redis.url as rediss://`},
+		{"certificate without TLS", "redis:\n  tls_cert_file: /x\n  tls_key_file: /y\n", `redis.tls_cert_file: is only used with TLS`},
+		{"certificate without key", "redis:\n  url: rediss://h:1/0\n  tls_cert_file: /x\n", `redis.tls_cert_file and redis.tls_key_file go together`},
 		{"no yaml", "redis: [\n", `reading .*docsvc.yaml`},
 	}
 	for _, tc := range cases {
@@ -160,6 +168,46 @@ func TestSecretsAreNotShown(t *testing.T) {
 	_, err = Load(file(t, ""), env("REDIS_URL", "http://u:hunter2@h:1/0"))
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error for a bad URL: %v", err)
+	}
+}
+
+func TestSentinel(t *testing.T) {
+	t.Parallel()
+	c, err := Load(file(t, ""), env())
+	if err != nil || c.RedisGiven() {
+		t.Errorf("nothing is given: %v", err)
+	}
+	c, err = Load(file(t, "redis:\n  sentinel_addrs: \"s1:1, s2  ::1,[::2]:3\"\n  sentinel_master: docs\n"),
+		env("DOCSVC_REDIS_SENTINEL_PASSWORD_FILE", file(t, "s3cret\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(c.SentinelAddrs(), " "); got != "s1:1 s2:26379 [::1]:26379 [::2]:3" {
+		t.Error(got)
+	}
+	if got, err := c.SentinelPassword(); err != nil || got != "s3cret" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := c.PlainRedisURL(); !strings.HasPrefix(got, "docs, as Sentinel at s1:1, ") || !c.RedisGiven() {
+		t.Error(got)
+	}
+}
+
+// Files that can't be used are told apart, by setting.
+func TestRedisTLSFiles(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ ca, cert, want string }{
+		{ca: "/none", want: "redis.tls_ca_file: open /none"},
+		{ca: file(t, "no certificate"), want: "holds no certificate in PEM form"},
+		{cert: "/none", want: "redis.tls_cert_file: open /none"},
+	} {
+		c, err := Load(file(t, ""), env("REDIS_URL", "rediss://h:1/0", "DOCSVC_REDIS_TLS_CA_FILE", tc.ca, "DOCSVC_REDIS_TLS_CERT_FILE", tc.cert, "DOCSVC_REDIS_TLS_KEY_FILE", tc.cert))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RedisTLS(&tls.Config{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v, want %q", err, tc.want)
+		}
 	}
 }
 

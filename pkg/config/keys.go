@@ -17,6 +17,12 @@ func Keys() []Key {
 		{Name: "redis.url", Default: "redis://127.0.0.1:6379/0", Env: []string{"REDIS_URL"}, Secret: true,
 			Help: "Redis (6.2 or later) or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path."},
 		{Name: "redis.password_file", Help: "File with the Redis password; beats a password in the URL."},
+		{Name: "redis.sentinel_addrs", Help: "Sentinels, host:port separated by commas. Then redis.sentinel_master is looked up there, and of redis.url only user, password, database and rediss:// (for Sentinel, too) are used."},
+		{Name: "redis.sentinel_master", Help: "Name under which Sentinel knows the primary."},
+		{Name: "redis.sentinel_password_file", Help: "File with the password that Sentinel itself asks for."},
+		{Name: "redis.tls_ca_file", Help: "Certificates of the authorities that vouch for a rediss:// server, in PEM form; empty: the system's."},
+		{Name: "redis.tls_cert_file", Help: "Client certificate for a rediss:// server that asks for one. It is read anew for every connection."},
+		{Name: "redis.tls_key_file", Help: "Private key of redis.tls_cert_file."},
 		{Name: "redis.namespace", Default: "docsvc:", Help: "Prefix of docsvc's own keys. RQ's keys always begin with rq:."},
 
 		{Name: "storage.endpoint", Default: "https://s3.amazonaws.com", Env: []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},

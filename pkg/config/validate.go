@@ -69,11 +69,13 @@ func distance(a, b string) int {
 }
 
 func (c *Config) validate() error {
+	if err := c.validateRedis(); err != nil {
+		return err
+	}
 	checks := []struct {
 		key string
 		bad string
 	}{
-		{"redis.url", c.badRedisURL()},
 		{"redis.namespace", badNamespace(c.Redis.Namespace)},
 		{"storage.endpoint", badEndpoint(c.Storage.Endpoint, true)},
 		{"storage.public_endpoint", badEndpoint(c.Storage.PublicEndpoint, false)},
@@ -109,15 +111,6 @@ func (c *Config) validate() error {
 			Problem: "needs storage.secret_key_file (or " + EnvName("storage.secret_key") + ")"}
 	}
 	return nil
-}
-
-func (c *Config) badRedisURL() string {
-	u, err := url.Parse(c.Redis.URL)
-	if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
-		// The text may hold a password: never echo it.
-		return "not a Redis URL: write it as redis://host:6379/0"
-	}
-	return ""
 }
 
 func badNamespace(s string) string {

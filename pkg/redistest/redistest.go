@@ -36,6 +36,7 @@ type Server struct {
 	URL    string // redis://host:port/0
 
 	mini *miniredis.Miniredis
+	args []string // beyond the usual ones
 	cmd  *exec.Cmd
 	dir  string
 	bin  string
@@ -63,6 +64,21 @@ func Start(t *testing.T, e Engine) *Server {
 		m := miniredis.RunT(t)
 		return &Server{Engine: e, Addr: m.Addr(), URL: "redis://" + m.Addr() + "/0", mini: m}
 	}
+	return StartWith(t)
+}
+
+// StartWith runs a redis-server with further arguments until the test ends.
+// Without the binary it does as Start.
+func StartWith(t *testing.T, args ...string) *Server {
+	t.Helper()
+	s := &Server{Engine: RedisServer, bin: needBinary(t), dir: t.TempDir(), args: args}
+	s.start(t)
+	t.Cleanup(s.stop)
+	return s
+}
+
+func needBinary(t *testing.T) string {
+	t.Helper()
 	bin := Binary()
 	if bin == "" {
 		if os.Getenv("CI") == "true" {
@@ -70,10 +86,7 @@ func Start(t *testing.T, e Engine) *Server {
 		}
 		t.Skip("no redis-server on PATH or below .cache")
 	}
-	s := &Server{Engine: e, bin: bin, dir: t.TempDir()}
-	s.start(t)
-	t.Cleanup(s.stop)
-	return s
+	return bin
 }
 
 // Binary returns the redis-server to use, or "" where there is none.
@@ -132,7 +145,7 @@ func (s *Server) start(t *testing.T) {
 	var last error
 	for range 5 {
 		if s.Addr == "" {
-			s.Addr = freeAddr(t)
+			s.Addr = FreeAddr(t)
 		}
 		if last = s.launch(); last == nil {
 			s.URL = "redis://" + s.Addr + "/0"
@@ -156,8 +169,8 @@ func (s *Server) launch() error {
 			return err
 		}
 	}
-	s.cmd = exec.Command(s.bin, "--bind", host, "--port", port, "--dir", s.dir, "--save", "",
-		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction")
+	s.cmd = exec.Command(s.bin, append([]string{"--bind", host, "--port", port, "--dir", s.dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
@@ -188,7 +201,8 @@ func (s *Server) stop() {
 	}
 }
 
-func freeAddr(t *testing.T) string {
+// FreeAddr returns a host:port that nothing listened on a moment ago.
+func FreeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
