@@ -38,7 +38,7 @@ func (c *Client) content(ctx context.Context, key string) ([]command, error) {
 		return nil, err
 	}
 	if ttl > 0 {
-		out = append(out, w("PEXPIRE", key, strconv.FormatInt(ttl.Milliseconds(), 10)))
+		out = append(out, cmd("PEXPIRE", key, strconv.FormatInt(ttl.Milliseconds(), 10)))
 	}
 	return out, nil
 }
@@ -81,7 +81,7 @@ func (c *Client) makes(ctx context.Context, kind, key string) ([]command, error)
 func inParts(op, key string, words ...string) []command {
 	var out []command
 	for part := range slices.Chunk(words, 500) {
-		out = append(out, append(w(op, key), w(part...)...))
+		out = append(out, append(cmd(op, key), cmd(part...)...))
 	}
 	return out
 }
@@ -112,7 +112,7 @@ func (c *Client) entries(ctx context.Context, key string) ([]command, error) {
 	var out []command
 	for _, e := range list {
 		r := reply{e}
-		out = append(out, append(w("XADD", key, r.at(0).text()), w(r.at(1).texts()...)...))
+		out = append(out, append(cmd("XADD", key, r.at(0).text()), cmd(r.at(1).texts()...)...))
 	}
 	return out, nil
 }

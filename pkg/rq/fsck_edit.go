@@ -41,7 +41,7 @@ func (x *word) UnmarshalJSON(b []byte) error {
 // command is a command of Redis, or one that fsck_edit.lua adds.
 type command []word
 
-func w(words ...string) command {
+func cmd(words ...string) command {
 	c := make(command, len(words))
 	for i, x := range words {
 		c[i] = word(x)
@@ -68,9 +68,9 @@ type probe struct {
 // well be missing.
 func hashIs(key, field string, x fact) probe {
 	if !x.is {
-		return probe{w("HGET", key, field), "none", ""}
+		return probe{cmd("HGET", key, field), "none", ""}
 	}
-	return probe{w("HGET", key, field), "=", word(x.text)}
+	return probe{cmd("HGET", key, field), "=", word(x.text)}
 }
 
 // edit is one change and how it is undone. before reads what is there, do
@@ -86,25 +86,25 @@ type edit struct {
 
 // setScore sets a member's score, nil removes it.
 func setScore(key, member string, score *string) edit {
-	read := w("ZSCORE", key, member)
-	e := edit{before: []probe{{read, "any", ""}}, do: w("ZREM", key, member)}
+	read := cmd("ZSCORE", key, member)
+	e := edit{before: []probe{{read, "any", ""}}, do: cmd("ZREM", key, member)}
 	after := probe{read, "none", ""}
 	if score != nil {
-		e.do, after = w("ZADD", key, *score, member), probe{read, "=", word(*score)}
+		e.do, after = cmd("ZADD", key, *score, member), probe{read, "=", word(*score)}
 	}
 	e.after = &after
 	e.undo = func(found []*string) ([]probe, []command) {
 		if found[0] == nil {
-			return []probe{after}, []command{w("ZREM", key, member)}
+			return []probe{after}, []command{cmd("ZREM", key, member)}
 		}
-		return []probe{after}, []command{w("ZADD", key, *found[0], member)}
+		return []probe{after}, []command{cmd("ZADD", key, *found[0], member)}
 	}
 	return e
 }
 
 // setMember puts a member into a set, or takes it out.
 func setMember(key, member string, in bool) edit {
-	read, put, drop := w("SISMEMBER", key, member), w("SADD", key, member), w("SREM", key, member)
+	read, put, drop := cmd("SISMEMBER", key, member), cmd("SADD", key, member), cmd("SREM", key, member)
 	e := edit{before: []probe{{read, "any", ""}}, do: drop}
 	after := probe{read, "=", "0"}
 	if in {
@@ -122,18 +122,18 @@ func setMember(key, member string, in bool) edit {
 
 // setField sets a hash field; remove takes it away.
 func setField(key, field, value string, remove bool) edit {
-	read := w("HGET", key, field)
-	e := edit{before: []probe{{read, "any", ""}}, do: w("HSET", key, field, value)}
+	read := cmd("HGET", key, field)
+	e := edit{before: []probe{{read, "any", ""}}, do: cmd("HSET", key, field, value)}
 	after := probe{read, "=", word(value)}
 	if remove {
-		e.do, after = w("HDEL", key, field), probe{read, "none", ""}
+		e.do, after = cmd("HDEL", key, field), probe{read, "none", ""}
 	}
 	e.after = &after
 	e.undo = func(found []*string) ([]probe, []command) {
 		if found[0] == nil {
-			return []probe{after}, []command{w("HDEL", key, field)}
+			return []probe{after}, []command{cmd("HDEL", key, field)}
 		}
-		return []probe{after}, []command{w("HSET", key, field, *found[0])}
+		return []probe{after}, []command{cmd("HSET", key, field, *found[0])}
 	}
 	return e
 }
@@ -142,13 +142,13 @@ func setField(key, field, value string, remove bool) edit {
 // the entry that followed it.
 func removeEntry(key, entry string) edit {
 	return edit{
-		before: []probe{{w("LPOS", key, entry), "some", ""}, {w("AFTER", key, entry), "any", ""}},
-		do:     w("LREM", key, "1", entry),
+		before: []probe{{cmd("LPOS", key, entry), "some", ""}, {cmd("AFTER", key, entry), "any", ""}},
+		do:     cmd("LREM", key, "1", entry),
 		undo: func(found []*string) ([]probe, []command) {
 			if found[1] == nil {
-				return nil, []command{w("RPUSH", key, entry)}
+				return nil, []command{cmd("RPUSH", key, entry)}
 			}
-			return nil, []command{w("PUTBACK", key, entry, *found[1], *found[0], "0")}
+			return nil, []command{cmd("PUTBACK", key, entry, *found[1], *found[0], "0")}
 		},
 	}
 }
@@ -160,9 +160,9 @@ func push(key, entry string, tail bool) edit {
 		op = "RPUSH"
 	}
 	return edit{
-		before: []probe{{w("LPOS", key, entry), "none", ""}}, do: w(op, key, entry),
+		before: []probe{{cmd("LPOS", key, entry), "none", ""}}, do: cmd(op, key, entry),
 		undo: func([]*string) ([]probe, []command) {
-			return []probe{{w("LPOS", key, entry), "some", ""}}, []command{w("LREM", key, "1", entry)}
+			return []probe{{cmd("LPOS", key, entry), "some", ""}}, []command{cmd("LREM", key, "1", entry)}
 		},
 	}
 }
@@ -170,14 +170,14 @@ func push(key, entry string, tail bool) edit {
 // deleteKey deletes a small key as it was read; one that is missing is no
 // reason not to go on.
 func deleteKey(key string) edit {
-	return edit{before: []probe{{w("CONTENT", key), "any", ""}}, do: w("DEL", key), whole: key}
+	return edit{before: []probe{{cmd("CONTENT", key), "any", ""}}, do: cmd("DEL", key), whole: key}
 }
 
 func renameKey(key, to string) edit {
 	return edit{
-		before: []probe{{w("EXISTS", to), "=", "0"}}, do: w("RENAME", key, to),
+		before: []probe{{cmd("EXISTS", to), "=", "0"}}, do: cmd("RENAME", key, to),
 		undo: func([]*string) ([]probe, []command) {
-			return []probe{{w("EXISTS", key), "=", "0"}, {w("EXISTS", to), "=", "1"}}, []command{w("RENAME", to, key)}
+			return []probe{{cmd("EXISTS", key), "=", "0"}, {cmd("EXISTS", to), "=", "1"}}, []command{cmd("RENAME", to, key)}
 		},
 	}
 }
@@ -185,9 +185,9 @@ func renameKey(key, to string) edit {
 // expireKey gives a key a time to live that has none.
 func expireKey(key string, seconds int) edit {
 	return edit{
-		before: []probe{{w("TTL", key), "=", "-1"}}, do: w("EXPIRE", key, strconv.Itoa(seconds)),
+		before: []probe{{cmd("TTL", key), "=", "-1"}}, do: cmd("EXPIRE", key, strconv.Itoa(seconds)),
 		undo: func([]*string) ([]probe, []command) {
-			return []probe{{w("EXISTS", key), "=", "1"}}, []command{w("PERSIST", key)}
+			return []probe{{cmd("EXISTS", key), "=", "1"}}, []command{cmd("PERSIST", key)}
 		},
 	}
 }
@@ -195,12 +195,12 @@ func expireKey(key string, seconds int) edit {
 // addEntry appends to a stream, under an id that is later than all in it.
 func addEntry(key, id string, fields []string) edit {
 	return edit{
-		before: []probe{{w("EXISTS", key), "any", ""}}, do: append(w("XADD", key, id), w(fields...)...),
+		before: []probe{{cmd("EXISTS", key), "any", ""}}, do: append(cmd("XADD", key, id), cmd(fields...)...),
 		undo: func(found []*string) ([]probe, []command) {
 			if found[0] != nil && *found[0] == "0" {
-				return []probe{{w("XLEN", key), "=", "1"}}, []command{w("DEL", key)}
+				return []probe{{cmd("XLEN", key), "=", "1"}}, []command{cmd("DEL", key)}
 			}
-			return []probe{{w("EXISTS", key), "=", "1"}}, []command{w("XDEL", key, id)}
+			return []probe{{cmd("EXISTS", key), "=", "1"}}, []command{cmd("XDEL", key, id)}
 		},
 	}
 }

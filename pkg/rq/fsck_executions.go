@@ -18,16 +18,16 @@ func (f *fsck) executions(ctx context.Context, units []unit) error {
 	workers := map[string]string{}
 	name := func(u unit) [][]any {
 		j, e, _ := splitMember(u.member)
-		return [][]any{words("HGET", keyExecution(j, e), "worker_name")}
+		return [][]any{read("HGET", keyExecution(j, e), "worker_name")}
 	}
 	if err := f.facts(ctx, units, name, func(u unit, x []fact) { workers[u.member] = x[0].text }); err != nil {
 		return err
 	}
 	return f.facts(ctx, units, func(u unit) [][]any {
 		j, e, _ := splitMember(u.member)
-		return [][]any{words("ZSCORE", u.key, u.member), words("EXISTS", keyJob(j)), words("HGET", keyJob(j), "status"),
-			words("HGET", keyJob(j), "timeout"), words("EXISTS", keyExecution(j, e)),
-			words("ZSCORE", f.c.keyLease(u.queue), u.member), words("HGET", f.c.keySlot(workers[u.member]), "token")}
+		return [][]any{read("ZSCORE", u.key, u.member), read("EXISTS", keyJob(j)), read("HGET", keyJob(j), "status"),
+			read("HGET", keyJob(j), "timeout"), read("EXISTS", keyExecution(j, e)),
+			read("ZSCORE", f.c.keyLease(u.queue), u.member), read("HGET", f.c.keySlot(workers[u.member]), "token")}
 	}, f.judgeWIP)
 }
 
@@ -38,7 +38,7 @@ func (f *fsck) judgeWIP(u unit, x []fact) {
 	}
 	j, e, ok := splitMember(u.member)
 	score, now := x[0].number(), float64(f.now.Unix())
-	same := probe{w("ZSCORE", u.key, u.member), "some", ""}
+	same := probe{cmd("ZSCORE", u.key, u.member), "some", ""}
 	if !ok {
 		f.note(u, FsckBadEntry, u.key, u.member, fmt.Sprintf("%.60q is not a job and an execution; RQ's tools end when they read it", u.member), x[:1],
 			(&repair{edits: []edit{setScore(u.key, u.member, nil)}}).when(same), "remove the entry")
@@ -58,7 +58,7 @@ func (f *fsck) judgeWIP(u unit, x []fact) {
 	case !x[1].on() && (kept || cleaning):
 	case !x[1].on():
 		f.note(u, FsckNoJob, u.key, j, "an execution of a job that is gone", x,
-			remove.when(probe{w("EXISTS", keyJob(j)), "=", "0"}), "remove the execution")
+			remove.when(probe{cmd("EXISTS", keyJob(j)), "=", "0"}), "remove the execution")
 	case status != StatusStarted && kept:
 	case status != StatusStarted && status != "":
 		f.note(u, FsckNotStarted, u.key, j, fmt.Sprintf("an execution of a job that is %s; RQ's cleaning would fail or repeat it", status), x,
@@ -66,7 +66,7 @@ func (f *fsck) judgeWIP(u unit, x []fact) {
 	case status == StatusStarted && !x[5].is && x[6].is:
 		ends := strconv.FormatInt(f.now.Add(f.c.o.Lease).UnixMilli(), 10)
 		f.note(u, FsckNoLease, u.key, j, "an execution of a docsvc worker without a lease: it would not be taken over at its worker's death", x,
-			(&repair{edits: []edit{setScore(f.c.keyLease(u.queue), u.member, &ends)}}).when(same, probe{w("ZSCORE", f.c.keyLease(u.queue), u.member), "none", ""}),
+			(&repair{edits: []edit{setScore(f.c.keyLease(u.queue), u.member, &ends)}}).when(same, probe{cmd("ZSCORE", f.c.keyLease(u.queue), u.member), "none", ""}),
 			"give it a lease: a living worker renews it, else another one takes over")
 	case score <= now-cleaned.Seconds():
 		f.note(u, FsckAbandoned, u.key, j, fmt.Sprintf("its worker stopped renewing it at %s and nobody took the job over", time.Unix(int64(score), 0).UTC().Format(time.RFC3339)), x, nil,
@@ -78,7 +78,7 @@ func (f *fsck) judgeWIP(u unit, x []fact) {
 }
 
 func leaseFacts(u unit) [][]any {
-	return [][]any{words("ZSCORE", u.key, u.member), words("ZSCORE", keyWIP(u.queue), u.member)}
+	return [][]any{read("ZSCORE", u.key, u.member), read("ZSCORE", keyWIP(u.queue), u.member)}
 }
 
 func (f *fsck) judgeLease(u unit, x []fact) {
@@ -87,11 +87,11 @@ func (f *fsck) judgeLease(u unit, x []fact) {
 	}
 	j, _, _ := strings.Cut(u.member, ":")
 	limit := f.now.Add(f.c.o.Lease)
-	some := probe{w("ZSCORE", u.key, u.member), "some", ""}
+	some := probe{cmd("ZSCORE", u.key, u.member), "some", ""}
 	switch {
 	case !x[1].is:
 		f.note(u, FsckLease, u.key, j, "a lease without an execution", x,
-			(&repair{edits: []edit{setScore(u.key, u.member, nil)}}).when(some, probe{w("ZSCORE", keyWIP(u.queue), u.member), "none", ""}), "remove the lease")
+			(&repair{edits: []edit{setScore(u.key, u.member, nil)}}).when(some, probe{cmd("ZSCORE", keyWIP(u.queue), u.member), "none", ""}), "remove the lease")
 	case x[0].number() > float64(limit.Add(time.Minute).UnixMilli()):
 		f.note(u, FsckScore, u.key, j, fmt.Sprintf("a lease that ends only at unix ms %s: the job of a dead worker would not be taken over", x[0].text), x[:1],
 			(&repair{edits: []edit{setScore(u.key, u.member, new(strconv.FormatInt(limit.UnixMilli(), 10)))}}).when(some), "let it end "+f.c.o.Lease.String()+" from now")
@@ -99,7 +99,7 @@ func (f *fsck) judgeLease(u unit, x []fact) {
 }
 
 func executionFacts(u unit) [][]any {
-	return [][]any{words("TYPE", u.key), words("TTL", u.key)}
+	return [][]any{read("TYPE", u.key), read("TTL", u.key)}
 }
 
 func (f *fsck) judgeExecution(u unit, x []fact) {

@@ -9,8 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// facts reads what asks names for each unit, in one round trip of plain
-// commands, and has it judged. A value is a text; absent ones are missing.
+// read is a reading command of facts.
+func read(words ...any) []any { return words }
+
+// facts reads what ask names for each unit, in one round trip of plain
+// commands, and has it judged: a fact per command, in their order.
 func (f *fsck) facts(ctx context.Context, units []unit, ask func(unit) [][]any, judge func(unit, []fact)) error {
 	cmds, n := make([][]*redis.Cmd, len(units)), 0
 	for _, u := range units {

@@ -200,7 +200,7 @@ func (f *fsck) planEdit(ctx context.Context, p *planned, e edit, found []*string
 			return err
 		}
 		undo = func([]*string) ([]probe, []command) {
-			return []probe{{w("EXISTS", e.whole), "=", "0"}}, commands
+			return []probe{{cmd("EXISTS", e.whole), "=", "0"}}, commands
 		}
 	}
 	ifs, do := undo(found)
@@ -208,7 +208,7 @@ func (f *fsck) planEdit(ctx context.Context, p *planned, e edit, found []*string
 	p.line.Do = append(do, p.line.Do...) // in reverse order
 	p.commands = append(p.commands, e.do)
 	if count := counting[string(e.do[0])]; count != "" {
-		p.probes = append(p.probes, probe{w(count, string(e.do[1])), "some", ""})
+		p.probes = append(p.probes, probe{cmd(count, string(e.do[1])), "some", ""})
 	}
 	return nil
 }

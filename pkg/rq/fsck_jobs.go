@@ -184,8 +184,8 @@ func (f *fsck) judgeQueued(l jobLook, q string) {
 func (f *fsck) lost(l jobLook, kind FsckKind, q, problem, fix string) {
 	r := (&repair{move: &move{job: l.unit.member, queue: q, started: kind == FsckStartedLost}}).when(l.unchanged()...)
 	r.when(
-		probe{w("LPOS", keyQueue(q), l.unit.member), "none", ""}, probe{w("LPOS", keyIntermediate(q), l.unit.member), "none", ""},
-		probe{w("HOLDS", keyWIP(q), l.unit.member), "none", ""}, probe{w("ZSCORE", keyScheduled(q), l.unit.member), "none", ""},
+		probe{cmd("LPOS", keyQueue(q), l.unit.member), "none", ""}, probe{cmd("LPOS", keyIntermediate(q), l.unit.member), "none", ""},
+		probe{cmd("HOLDS", keyWIP(q), l.unit.member), "none", ""}, probe{cmd("ZSCORE", keyScheduled(q), l.unit.member), "none", ""},
 	)
 	f.note(l.unit, kind, l.unit.key, l.unit.member, problem, l.state(), r, fix)
 }
@@ -208,18 +208,18 @@ func (f *fsck) judgeDeferred(l jobLook, q string) {
 			waits = append(waits, p[0])
 		}
 	}
-	in := probe{w("ZSCORE", keyDeferred(q), id), "none", ""}
+	in := probe{cmd("ZSCORE", keyDeferred(q), id), "none", ""}
 	if l.deferred {
 		in.Is = "some"
 	}
 	switch {
 	case len(waits) == 0:
 		r := (&repair{move: &move{job: id, queue: q, tail: l.fields["enqueue_at_front"] != "1"}}).when(l.unchanged()...)
-		r.when(in, probe{w("LPOS", keyQueue(q), id), "none", ""})
+		r.when(in, probe{cmd("LPOS", keyQueue(q), id), "none", ""})
 		for _, p := range l.parents {
 			exists := fact{text: p[1], is: p[1] != ""}
 			if p[1] == string(StatusCreated) {
-				r.when(probe{w("HGET", keyJob(p[0]), "status"), "any", ""})
+				r.when(probe{cmd("HGET", keyJob(p[0]), "status"), "any", ""})
 				continue
 			}
 			r.when(hashIs(keyJob(p[0]), "status", exists))

@@ -156,7 +156,7 @@ func (c *Client) effectEdits(ctx context.Context, effects []Effect, p *planned) 
 
 // guardHolds reads a guard on a field; that it stays so becomes a probe.
 func (c *Client) guardHolds(ctx context.Context, g Guard, p *planned) (bool, error) {
-	r, err := c.run(ctx, c.editCall("", []probe{{w("HGET", g.Key, g.Field), "any", ""}}, nil, nil, nil, nil))
+	r, err := c.run(ctx, c.editCall("", []probe{{cmd("HGET", g.Key, g.Field), "any", ""}}, nil, nil, nil, nil))
 	if err != nil {
 		return false, err
 	}

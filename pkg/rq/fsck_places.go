@@ -12,8 +12,6 @@ import (
 // What is read of each kind of unit, and what is found in it. Every judge
 // gives the facts that its finding rests on as its state.
 
-func words(w ...any) []any { return w }
-
 // note adds a finding; state is all that it rests on.
 func (f *fsck) note(u unit, kind FsckKind, key, job, problem string, state []fact, r *repair, fix string) {
 	x := &fsckFinding{unit: u, repair: r}
@@ -47,7 +45,7 @@ func (f *fsck) server(ctx context.Context) error {
 }
 
 func jobFacts(u unit) [][]any {
-	return [][]any{words("EXISTS", keyJob(u.member)), words("HGET", keyJob(u.member), "status"), words("HGET", keyJob(u.member), "origin")}
+	return [][]any{read("EXISTS", keyJob(u.member)), read("HGET", keyJob(u.member), "status"), read("HGET", keyJob(u.member), "origin")}
 }
 
 // judgeEntry: an entry of a queue or of its intermediate list.
@@ -72,7 +70,7 @@ func (f *fsck) judgeEntry(u unit, x []fact) {
 		f.note(u, FsckIntermediate, u.key, u.member, "taken by a worker of RQ, and the job's hash is gone", x, f.window(remove), f.windowText("remove the entry"))
 	case !exists:
 		f.note(u, FsckEntryWithoutJob, u.key, u.member, "in "+where+", but there is no such job", x,
-			remove.when(probe{w("EXISTS", keyJob(u.member)), "=", "0"}), "remove the entry")
+			remove.when(probe{cmd("EXISTS", keyJob(u.member)), "=", "0"}), "remove the entry")
 	case u.kind == unitIntermediate && !running:
 		f.judgeIntermediate(u, status, x, remove)
 	case u.kind == unitEntry && (status.Final() || status == StatusStarted || status == StatusScheduled || status == StatusDeferred):
@@ -82,7 +80,7 @@ func (f *fsck) judgeEntry(u unit, x []fact) {
 }
 
 func (f *fsck) judgeIntermediate(u unit, status Status, x []fact, remove *repair) {
-	remove.when(hashIs(keyJob(u.member), "status", x[1]), probe{w("HOLDS", keyWIP(u.queue), u.member), "none", ""})
+	remove.when(hashIs(keyJob(u.member), "status", x[1]), probe{cmd("HOLDS", keyWIP(u.queue), u.member), "none", ""})
 	problem := fmt.Sprintf("taken by a worker of RQ that never started it; the job is %s", status)
 	fix := "remove the entry"
 	if status == StatusQueued || status == StatusCreated || status == "" {
@@ -110,7 +108,7 @@ func (f *fsck) windowText(fix string) string {
 }
 
 func memberFacts(u unit) [][]any {
-	return [][]any{words("ZSCORE", u.key, u.member), words("EXISTS", keyJob(u.member)), words("HGET", keyJob(u.member), "status")}
+	return [][]any{read("ZSCORE", u.key, u.member), read("EXISTS", keyJob(u.member)), read("HGET", keyJob(u.member), "status")}
 }
 
 // judgeMember: a member of finished, failed, deferred, scheduled or canceled.
@@ -125,7 +123,7 @@ func (f *fsck) judgeMember(u unit, x []fact) {
 		}
 	}
 	score, status := x[0].number(), Status(x[2].text)
-	remove := (&repair{edits: []edit{setScore(u.key, u.member, nil)}}).when(probe{w("ZSCORE", u.key, u.member), "some", ""})
+	remove := (&repair{edits: []edit{setScore(u.key, u.member, nil)}}).when(probe{cmd("ZSCORE", u.key, u.member), "some", ""})
 	now := float64(f.now.Unix())
 	expires := (reg == RegistryFinished || reg == RegistryFailed) && score >= 0 && !math.IsInf(score, 1)
 	switch {
@@ -139,7 +137,7 @@ func (f *fsck) judgeMember(u unit, x []fact) {
 			return // a scheduler does
 		}
 		f.note(u, FsckEntryWithoutJob, u.key, u.member, fmt.Sprintf("in the %s registry, but there is no such job", reg), x,
-			remove.when(probe{w("EXISTS", keyJob(u.member)), "=", "0"}), "remove the entry")
+			remove.when(probe{cmd("EXISTS", keyJob(u.member)), "=", "0"}), "remove the entry")
 	case reg == RegistryScheduled && status != StatusScheduled, reg == RegistryDeferred && status != StatusDeferred:
 		if x[2].text == "" || strings.HasPrefix(x[2].text, "r") {
 			return // no status to go by, or one of RQ 3
@@ -167,7 +165,7 @@ func (f *fsck) judgeScore(u unit, reg Registry, score float64, x []fact) {
 		}
 	case RegistryDeferred, RegistryCanceled:
 		if score < 0 || score > now+86400 {
-			r := (&repair{edits: []edit{setScore(u.key, u.member, new(strconv.FormatInt(f.now.Unix(), 10)))}}).when(probe{w("ZSCORE", u.key, u.member), "some", ""})
+			r := (&repair{edits: []edit{setScore(u.key, u.member, new(strconv.FormatInt(f.now.Unix(), 10)))}}).when(probe{cmd("ZSCORE", u.key, u.member), "some", ""})
 			out("it should be when the job came there", r, "set it to now")
 		}
 	case RegistryFailed:
@@ -182,7 +180,7 @@ func (f *fsck) judgeScore(u unit, reg Registry, score float64, x []fact) {
 }
 
 func nameFacts(u unit) [][]any {
-	return [][]any{words("SISMEMBER", u.key, u.member), words("EXISTS", u.member)}
+	return [][]any{read("SISMEMBER", u.key, u.member), read("EXISTS", u.member)}
 }
 
 func (f *fsck) judgeName(u unit, x []fact) {
@@ -191,20 +189,20 @@ func (f *fsck) judgeName(u unit, x []fact) {
 		prefix = prefixQueue
 	}
 	name, ok := strings.CutPrefix(u.member, prefix)
-	remove := (&repair{edits: []edit{setMember(u.key, u.member, false)}}).when(probe{w("SISMEMBER", u.key, u.member), "=", "1"})
+	remove := (&repair{edits: []edit{setMember(u.key, u.member, false)}}).when(probe{cmd("SISMEMBER", u.key, u.member), "=", "1"})
 	switch {
 	case !x[0].on():
 	case !ok || name == "":
 		f.note(u, FsckBadMember, u.key, "", fmt.Sprintf("%.60q is not the name of a key %s...; RQ's tools end when they read it", u.member, prefix), x[:1], remove, "remove it")
 	case prefix == prefixWorker && !x[1].on():
 		f.note(u, FsckDeadWorker, u.key, "", "worker "+name+" is listed, and gone", x,
-			remove.when(probe{w("EXISTS", u.member), "=", "0"}), "remove it")
+			remove.when(probe{cmd("EXISTS", u.member), "=", "0"}), "remove it")
 	}
 }
 
 func workerFacts(u unit) [][]any {
-	return [][]any{words("TYPE", u.key), words("TTL", u.key), words("HGET", u.key, "death"), words("HGET", u.key, "queues"),
-		words("SISMEMBER", keyWorkers, u.key)}
+	return [][]any{read("TYPE", u.key), read("TTL", u.key), read("HGET", u.key, "death"), read("HGET", u.key, "queues"),
+		read("SISMEMBER", keyWorkers, u.key)}
 }
 
 func (f *fsck) judgeWorker(u unit, x []fact) {
@@ -222,7 +220,7 @@ func (f *fsck) judgeWorker(u unit, x []fact) {
 			r.edits = append(r.edits, setMember(keyWorkersOf(q), u.key, true))
 		}
 		f.note(u, FsckUnlisted, u.key, "", "worker "+u.member+" is alive, and not listed in "+keyWorkers, []fact{x[2], x[3], x[4]},
-			r.when(probe{w("EXISTS", u.key), "=", "1"}, hashIs(u.key, "queues", x[3]), hashIs(u.key, "death", x[2])), "list it")
+			r.when(probe{cmd("EXISTS", u.key), "=", "1"}, hashIs(u.key, "queues", x[3]), hashIs(u.key, "death", x[2])), "list it")
 	}
 }
 
@@ -244,7 +242,7 @@ func (f *fsck) judgeOwn(u unit, x []fact) {
 }
 
 func queueFacts(u unit) [][]any {
-	return [][]any{words("TYPE", u.key), words("LLEN", u.key), words("SISMEMBER", keyQueues, u.key), words("LINDEX", u.key, -1)}
+	return [][]any{read("TYPE", u.key), read("LLEN", u.key), read("SISMEMBER", keyQueues, u.key), read("LINDEX", u.key, -1)}
 }
 
 func (f *fsck) judgeQueue(u unit, x []fact) {
@@ -257,12 +255,12 @@ func (f *fsck) judgeQueue(u unit, x []fact) {
 			"which queue it was is not known to Redis: look at the origin of a job in it, then LMOVE its entries there")
 	case !x[2].on():
 		f.note(u, FsckQueueUnlisted, u.key, "", fmt.Sprintf("queue %s is not listed in %s: RQ's tools don't show it", u.queue, keyQueues), x[2:3],
-			(&repair{edits: []edit{setMember(keyQueues, u.key, true)}}).when(probe{w("TYPE", u.key), "=", "list"}), "list it")
+			(&repair{edits: []edit{setMember(keyQueues, u.key, true)}}).when(probe{cmd("TYPE", u.key), "=", "list"}), "list it")
 	}
 }
 
 func familyFacts(u unit) [][]any {
-	return [][]any{words("TYPE", u.key), words("TTL", u.key), words("EXISTS", keyJob(u.member))}
+	return [][]any{read("TYPE", u.key), read("TTL", u.key), read("EXISTS", keyJob(u.member))}
 }
 
 func (f *fsck) judgeFamily(u unit, x []fact) {
@@ -279,7 +277,7 @@ func (f *fsck) judgeFamily(u unit, x []fact) {
 		f.judgeTypeOf(u, x[0], kind)
 	case x[1].text == "-1" && !x[2].on():
 		f.note(u, found, u.key, u.member, what, x,
-			(&repair{edits: []edit{deleteKey(u.key)}}).when(probe{w("EXISTS", keyJob(u.member)), "=", "0"}), "delete it")
+			(&repair{edits: []edit{deleteKey(u.key)}}).when(probe{cmd("EXISTS", keyJob(u.member)), "=", "0"}), "delete it")
 	}
 }
 
@@ -288,7 +286,7 @@ func groupFacts(u unit) [][]any {
 	if u.key == keyGroups {
 		behind = keyGroup(u.member)
 	}
-	return [][]any{words("SISMEMBER", u.key, u.member), words("EXISTS", behind)}
+	return [][]any{read("SISMEMBER", u.key, u.member), read("EXISTS", behind)}
 }
 
 func (f *fsck) judgeGroup(u unit, x []fact) {
@@ -303,10 +301,10 @@ func (f *fsck) judgeGroup(u unit, x []fact) {
 		return // every worker of RQ cleans all groups every ten minutes
 	}
 	f.note(u, kind, u.key, job, problem, x, (&repair{edits: []edit{setMember(u.key, u.member, false)}}).when(
-		probe{w("SISMEMBER", u.key, u.member), "=", "1"}, probe{w("EXISTS", behind), "=", "0"}), "remove it")
+		probe{cmd("SISMEMBER", u.key, u.member), "=", "1"}, probe{cmd("EXISTS", behind), "=", "0"}), "remove it")
 }
 
-func typeFacts(u unit) [][]any { return [][]any{words("TYPE", u.key)} }
+func typeFacts(u unit) [][]any { return [][]any{read("TYPE", u.key)} }
 
 func (f *fsck) judgeType(u unit, x []fact) {
 	if want, ok := typeOf(u.key); ok && x[0].text != want && x[0].text != "none" {
@@ -324,5 +322,5 @@ func (f *fsck) judgeTypeOf(u unit, x fact, want string) {
 		job = u.member
 	}
 	f.note(u, FsckType, u.key, job, fmt.Sprintf("a %s where RQ has a %s: whoever needs it fails", x.text, want), []fact{x},
-		(&repair{edits: []edit{renameKey(u.key, aside)}}).when(probe{w("TYPE", u.key), "=", word(x.text)}), "rename it to "+aside)
+		(&repair{edits: []edit{renameKey(u.key, aside)}}).when(probe{cmd("TYPE", u.key), "=", word(x.text)}), "rename it to "+aside)
 }

@@ -34,7 +34,8 @@ const (
 	unitType                  // any other key of RQ's
 )
 
-// the registries that are sorted sets of job ids
+// jobRegistries are the registries that are sorted sets of job ids, by the
+// beginning of their keys.
 var jobRegistries = map[string]Registry{
 	keyFinished(""): RegistryFinished, keyFailed(""): RegistryFailed, keyDeferred(""): RegistryDeferred,
 	keyScheduled(""): RegistryScheduled, keyCanceled(""): RegistryCanceled,
