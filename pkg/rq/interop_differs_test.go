@@ -87,7 +87,15 @@ var differing = []scenario{
 		r.requeue("j1", false)
 		r.dump("requeued")
 	}},
-	{"more than ten results", pythonProduces, func(r *interop) {
+	{"failure not kept, with a dependent", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate", FailureTTL: of(0)})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}, AllowFailure: true, TTL: of(900)})
+		r.dump("enqueued")
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("parent failed")
+	}},
+	{"more than ten results", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.play", Args: []any{"ok"}, Repeat: make([]int, 11)})
 		for range 12 {
 			r.play()

@@ -87,6 +87,11 @@ var intended = []difference{
 		line:   regexp.MustCompile(`^requeued: rq:job:j1 expires: `),
 	},
 	{
+		name: "dependents of a failure that is not kept", test: "TestInterop/failure not kept, with a dependent", in: "failure not kept, with a dependent",
+		reason: "RQ deletes the list of dependents before it looks at them, and they wait for ever; docsvc enqueues them first",
+		line:   regexp.MustCompile(`^parent failed: rq:(job:child|queue:default|deferred:default)`),
+	},
+	{
 		name: "results kept", test: "TestInterop/more than ten results", in: "more than ten results",
 		reason: "RQ asks for about ten and keeps about a hundred; docsvc keeps ten",
 		line:   regexp.MustCompile(`^run twelve times: rq:results:j1/`),

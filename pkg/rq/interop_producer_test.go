@@ -100,6 +100,39 @@ var producerScenarios = []scenario{
 			r.dump("ended")
 		}
 	}},
+	{"not kept, with a dependent", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate", ResultTTL: of(0), TTL: of(800)})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}, TTL: of(900), ResultTTL: of(60)})
+		r.dump("enqueued")
+		r.begin(false)
+		r.end(1, "")
+		r.dump("parent finished")
+		r.begin(false)
+		r.end(1, "")
+		r.dump("child finished")
+	}},
+	{"not kept while it is retried", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Retry: []int{60}, FailureTTL: of(0), TTL: of(900)})
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("waits")
+		r.due()
+		r.dump("due")
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("failed")
+	}},
+	{"kept for ever and requeued", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", ResultTTL: of(-1), FailureTTL: of(-1), TTL: of(900)})
+		r.dump("queued")
+		r.begin(false)
+		r.end(nil, "broken")
+		r.dump("failed")
+		r.requeue("j1", false)
+		r.begin(false)
+		r.end(1, "")
+		r.dump("finished")
+	}},
 	{"meta saved", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "j1", Func: "tasks.gate", Meta: map[string]any{"k": 1}})
 		r.saveMeta("j1", map[string]any{"k": 2, "l": []any{"é"}})
@@ -185,6 +218,22 @@ func (r *interop) cleanGroups() {
 	}
 	_, err := r.client.CleanGroups(r.t.Context())
 	r.must(err)
+}
+
+// exchangeRefusedTTLs has both refuse what is no time to wait.
+func exchangeRefusedTTLs(t *testing.T, r *interop) {
+	for _, n := range []int{0, -1} {
+		e := enqueueing{ID: "j1", Func: "f", TTL: of(n)}
+		if err := r.peer.try(e.request(), nil); err == nil || !strings.Contains(err.Error(), "greater than 0") {
+			t.Errorf("ttl %d: Python says %v", n, err)
+		}
+		if _, err := r.client.Enqueue(t.Context(), e.spec()); err == nil || !strings.Contains(err.Error(), "must be positive") {
+			t.Errorf("ttl %d: docsvc says %v", n, err)
+		}
+	}
+	if n, err := r.rdb.Exists(t.Context(), "rq:job:j1", "rq:queue:"+interopQueue).Result(); err != nil || n != 0 {
+		t.Errorf("%v: %d keys of what was refused", err, n)
+	}
 }
 
 func (r *interop) saveMeta(id string, meta map[string]any) {

@@ -38,6 +38,7 @@ var exchanges = []struct {
 	{"results", exchangeResults},
 	{"waiting for a result", exchangeWaitsForResult},
 	{"executions", exchangeExecutions},
+	{"no time to wait", exchangeRefusedTTLs},
 }
 
 // register starts docsvc workers on the queue.
