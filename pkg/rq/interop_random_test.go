@@ -55,7 +55,7 @@ func (w *wanderer) side() side { return []side{python, docsvc}[w.sides.IntN(2)] 
 // step does one operation and names it.
 func (w *wanderer) step() string {
 	w.t.Helper()
-	switch n := w.rng.IntN(21); {
+	switch n := w.rng.IntN(22); {
 	case n < 6 || w.made == 0:
 		return w.enqueueOne()
 	case n < 13:
@@ -86,6 +86,9 @@ func (w *wanderer) step() string {
 		w.must(err)
 		w.empty(int(n))
 		return "empty"
+	case n == 20:
+		return w.withOne("save the meta of", []string{"queued", "scheduled", "deferred", "finished", "failed", "canceled"},
+			func(id string) { w.saveMeta(id, map[string]any{"saved": len(w.labels)}) })
 	}
 	if w.rng.IntN(2) == 0 {
 		w.suspend(0)
@@ -126,22 +129,16 @@ func (w *wanderer) enqueueOne() string {
 	case 3:
 		e.Meta = map[string]any{"n": w.made}
 	}
-	// Dependencies that may fail, and repeats, come from Python only.
-	by := w.producer
 	if parent := 1 + w.rng.IntN(w.made); parent < w.made && !w.parents[parent] && w.rng.IntN(3) == 0 {
 		w.parents[parent] = true
-		e.In, e.DependsOn, e.AllowFailure = 0, []string{fmt.Sprintf("j%d", parent)}, w.rng.IntN(2) == 0
-		if e.AllowFailure {
-			by = python
-		}
-	} else if e.Retry == nil && e.In == 0 && w.rng.IntN(5) == 0 {
-		by = python
+		e.In, e.DependsOn = 0, []string{fmt.Sprintf("j%d", parent)}
+		e.AllowFailure, e.ReleaseFront = w.rng.IntN(2) == 0, w.rng.IntN(4) == 0
+	} else if e.In == 0 && w.rng.IntN(5) == 0 {
 		e.Repeat = []int{[]int{0, 60}[w.rng.IntN(2)], 0}
+		e.Repeats = 1 + w.rng.IntN(3)
 	}
-	before := w.producer
-	w.producer = by
+	e.Callbacks = w.rng.IntN(8) == 0
 	w.enqueue(e)
-	w.producer = before
 	return "enqueue " + e.ID
 }
 
