@@ -87,6 +87,10 @@ var differing = []scenario{
 		r.requeue("j1", false)
 		r.dump("requeued")
 	}},
+	{"group with a dependent", either, func(r *interop) {
+		r.enqueueWithChild("g", "child", "p1", "p2")
+		r.dump("queued")
+	}},
 	{"failure not kept, with a dependent", either, func(r *interop) {
 		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate", FailureTTL: of(0)})
 		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}, AllowFailure: true, TTL: of(900)})

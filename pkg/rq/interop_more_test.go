@@ -45,8 +45,9 @@ var moreScenarios = []scenario{
 		r.play()
 		r.dump("finished")
 	}},
-	{"many with a dependent", pythonProduces, func(r *interop) {
-		r.peer.ask(request{"op": "enqueue_many", "queue": interopQueue, "func": "tasks.play", "ids": []string{"p1", "p2"}, "child": "child"}, nil)
+	{"many with a dependent", either, func(r *interop) {
+		r.enqueueWithChild("", "child", "p1", "p2")
+		r.dump("queued")
 		for _, step := range []string{"one finished", "two finished", "child finished"} {
 			r.play()
 			r.dump(step)

@@ -178,15 +178,28 @@ var producerScenarios = []scenario{
 }
 
 // enqueueGroup enqueues jobs into a group.
-func (r *interop) enqueueGroup(group string, ids ...string) {
+func (r *interop) enqueueGroup(group string, ids ...string) { r.enqueueWithChild(group, "", ids...) }
+
+// enqueueWithChild enqueues jobs, and one that waits for them if it has an id,
+// in one call.
+func (r *interop) enqueueWithChild(group, child string, ids ...string) {
 	r.t.Helper()
 	if r.producer == python {
-		r.peer.ask(request{"op": "enqueue_many", "queue": interopQueue, "func": "tasks.play", "ids": ids, "group": group}, nil)
+		q := request{"op": "enqueue_many", "queue": interopQueue, "func": "tasks.play", "ids": ids}
+		for name, v := range map[string]string{"group": group, "child": child} {
+			if v != "" {
+				q[name] = v
+			}
+		}
+		r.peer.ask(q, nil)
 		return
 	}
 	var specs []rq.Spec
 	for i, id := range ids {
 		specs = append(specs, rq.Spec{ID: id, Queue: interopQueue, Func: "tasks.play", Args: []any{i}, Group: group})
+	}
+	if child != "" {
+		specs = append(specs, rq.Spec{ID: child, Queue: interopQueue, Func: "tasks.play", DependsOn: ids, Group: group})
 	}
 	_, err := r.client.EnqueueMany(r.t.Context(), specs)
 	r.must(err)
