@@ -123,7 +123,8 @@ func (c *Client) Status(ctx context.Context, id string, wait time.Duration) (*do
 
 // RawStatus is Status in the server's words.
 func (c *Client) RawStatus(ctx context.Context, id string, wait time.Duration) (raw json.RawMessage, err error) {
-	return raw, c.do(ctx, statusCall(id, wait), &raw)
+	err = c.do(ctx, statusCall(id, wait), &raw)
+	return raw, err
 }
 
 func statusCall(id string, wait time.Duration) call {
@@ -188,14 +189,16 @@ func (c *Client) watching(seen func(error)) *Client {
 	return &other
 }
 
-// Stats and Usage are answered in the server's words.
+// Stats counts the documents. The answer is in the server's words.
 func (c *Client) Stats(ctx context.Context) (raw json.RawMessage, err error) {
-	return raw, c.do(ctx, call{method: http.MethodGet, path: api + "/documents/stats"}, &raw)
+	err = c.do(ctx, call{method: http.MethodGet, path: api + "/documents/stats"}, &raw)
+	return raw, err
 }
 
-// Usage tells how much room the documents take.
+// Usage tells how much room the documents take, in the server's words.
 func (c *Client) Usage(ctx context.Context) (raw json.RawMessage, err error) {
-	return raw, c.do(ctx, call{method: http.MethodGet, path: api + "/documents/usage"}, &raw)
+	err = c.do(ctx, call{method: http.MethodGet, path: api + "/documents/usage"}, &raw)
+	return raw, err
 }
 
 // Text writes a document's text, Markdown in UTF-8, to w. A long one comes

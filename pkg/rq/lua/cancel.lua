@@ -26,7 +26,7 @@ local function fence(j, q)
   end
   local worker = get(j, 'worker_name')
   if worker then
-    r('PUBLISH', K.pubsub(worker), '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}')
+    tellstop(worker, j)
   end
 end
 

@@ -35,7 +35,7 @@ local function main()
     if r('HGET', K.worker(worker), 'current_job') == j then
       w('HDEL', K.worker(worker), 'current_job')
     end
-    r('PUBLISH', K.pubsub(worker), '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}')
+    tellstop(worker, j)
   end
   apply(effects)
   return { 'ok' }

@@ -112,6 +112,12 @@ local function unexecute(j, e, q)
   w('ZREM', K.executions(j), e)
 end
 
+-- tellstop sends RQ's stop-job command (rq/command.py, send_stop_job_command)
+-- and answers how many listened on the worker's channel.
+local function tellstop(worker, j)
+  return r('PUBLISH', K.pubsub(worker), '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}') or 0
+end
+
 -- result appends to the results stream. The first entry of a stream is built
 -- in a scratch key and copied, which packs it tightly (0.4 KB, not 4.3 KB);
 -- where COPY is refused it is added in place.

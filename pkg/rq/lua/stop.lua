@@ -17,8 +17,7 @@ local function main()
   if status ~= 'started' or not worker then
     return { 'idle', status }
   end
-  local message = '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}'
-  return { 'ok', worker, r('PUBLISH', K.pubsub(worker), message) or 0 }
+  return { 'ok', worker, tellstop(worker, j) }
 end
 
 return run(main)
