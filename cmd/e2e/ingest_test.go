@@ -184,7 +184,7 @@ func TestIngestTwice(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"in/empty.pdf": "skipped the file is empty", "in/sparse.pdf": "skipped the file is too large: 6.0 GiB",
-		"in/photo.jpg": "skipped .jpg is not a type", "in/loop": "skipped a link to a directory", "in/pipe.pdf": "skipped a named pipe",
+		"in/photo.jpg": "skipped .jpg files are not read", "in/loop": "skipped a link to a directory", "in/pipe.pdf": "skipped a named pipe",
 		`in/bad\xff\nname.txt`: "completed",
 	} {
 		if got := first.outcome(name); !strings.HasPrefix(got, want) {
