@@ -250,7 +250,8 @@ func (s Spec) call() pickle.Tuple {
 	return pickle.Tuple{s.Func, nil, args, kwargs}
 }
 
-// newJob builds the job and its hash fields (rq/job.py, to_dict); status and enqueued_at are written by the script.
+// newJob builds the job and its hash fields (rq/job.py, to_dict); status and
+// enqueued_at are written by the script.
 func newJob(s Spec, now time.Time) (*Job, []string, error) {
 	if err := s.check(); err != nil {
 		return nil, nil, err
