@@ -1,5 +1,10 @@
 package rq
 
+import (
+	"strconv"
+	"time"
+)
+
 // Key names. The same names are built in lua/prelude.lua, table K; a test
 // compares the two. Nothing else in this package spells a key.
 
@@ -8,6 +13,9 @@ const (
 	keyWorkers   = "rq:workers"   // set of rq:worker:W
 	keySuspended = "rq:suspended" // exists while workers are suspended
 	keyGroups    = "rq:groups"    // set of group names
+
+	keyCronSchedulers = "rq:cron_schedulers" // zset cron scheduler -> last heartbeat
+	keyCronJobs       = "rq:cron_jobs"       // zset name of cron jobs -> last enqueued
 
 	prefixJob    = "rq:job:"
 	prefixQueue  = "rq:queue:"
@@ -38,6 +46,9 @@ func keyCleaning(q string) string      { return "rq:clean_registries:" + q }
 func keySchedulerLock(q string) string { return "rq:scheduler-lock:" + q }
 func keyScheduler(name string) string  { return "rq:scheduler:" + name }
 
+func keyCronScheduler(name string) string { return "rq:cron_scheduler:" + name }
+func keyCronHistory(name string) string   { return "rq:cron_job:" + name + ":jobs" } // zset job -> enqueued at
+
 func keyWorker(w string) string    { return prefixWorker + w }
 func keyWorkersOf(q string) string { return "rq:workers:" + q }
 func keyPubSub(w string) string    { return "rq:pubsub:" + w }
@@ -56,6 +67,12 @@ func (c *Client) keyPulse() string           { return c.o.Namespace + "pulse" } 
 func (c *Client) keyQuietUntil() string      { return c.o.Namespace + "quiet_until" } // unix ms before which nothing is recovered
 func (c *Client) keySlot(w string) string    { return c.o.Namespace + "worker:" + w } // hash: who holds the name, its lease
 func (c *Client) keyScratch(j string) string { return c.o.Namespace + "scratch:" + j }
+
+// keyCronSlot is set by the scheduler that enqueues a cron job for a time, to the
+// id that it had.
+func (c *Client) keyCronSlot(entry string, at time.Time) string {
+	return c.o.Namespace + "cron:" + entry + ":" + strconv.FormatInt(at.Unix(), 10)
+}
 
 // keyRegistry returns the key of a queue's registry and whether it is one.
 func keyRegistry(q string, r Registry) (string, bool) {
