@@ -122,7 +122,7 @@ func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *
 	if withoutWorker {
 		workerDone <- nil
 	} else {
-		w, stop, err := s.newWorker("standalone", s.config.QueueNames(), runtime.NumCPU(), false)
+		w, stop, err := s.newWorker(worker.Config{Name: "standalone", Queues: s.config.QueueNames(), Concurrency: runtime.NumCPU()})
 		if err != nil {
 			return err
 		}

@@ -27,8 +27,11 @@ import (
 type workerFlags struct {
 	all, burst, verbose bool
 	concurrency         int
+	maxIdle             time.Duration
+	maxJobs             int
 	name                string
 	queues              []string
+	strategy            string
 	unknown             string
 }
 
@@ -49,9 +52,15 @@ loses nothing: after 12 seconds another one takes its jobs over.`,
 	c.Flags().StringVar(&f.name, "name", "", "name of this worker (default host.pid)")
 	c.Flags().IntVar(&f.concurrency, "concurrency", 0, "jobs at a time (default worker.concurrency)")
 	c.Flags().BoolVar(&f.burst, "burst", false, "stop when the queues are empty")
+	c.Flags().IntVar(&f.maxJobs, "max-jobs", 0, "stop after so many jobs, of all slots together")
+	c.Flags().DurationVar(&f.maxIdle, "max-idle-time", 0, "stop when there was nothing to do for so long, e.g. 10m; without effect with --burst")
+	c.Flags().StringVar(&f.strategy, "dequeue-strategy", string(worker.StrategyDefault),
+		"default (a queue only when those before it are empty), round_robin or random")
 	c.Flags().BoolVar(&f.verbose, "verbose", false, "log at level debug")
 	c.Flags().StringVar(&f.unknown, "unknown", "", "fail or stop, see worker.unknown")
 	_ = c.RegisterFlagCompletionFunc("queues", a.completeQueues)
+	_ = c.RegisterFlagCompletionFunc("dequeue-strategy", cobra.FixedCompletions([]string{string(worker.StrategyDefault),
+		string(worker.StrategyRoundRobin), string(worker.StrategyRandom)}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -60,6 +69,9 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 		return &usageError{message: "--all and --queues exclude each other", hint: "usage: " + c.UseLine()}
 	}
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := f.checkLimits(c); err != nil {
 		return err
 	}
 	var overrides []config.Override
@@ -83,7 +95,10 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 	case len(queues) == 0:
 		queues = []string{config.DocumentQueue}
 	}
-	w, stop, err := s.newWorker(workerName(f.name), queues, s.config.Worker.Concurrency, f.burst)
+	w, stop, err := s.newWorker(worker.Config{
+		Burst: f.burst, Concurrency: s.config.Worker.Concurrency, MaxIdle: f.maxIdle, MaxJobs: f.maxJobs,
+		Name: workerName(f.name), Queues: queues, Strategy: worker.Strategy(f.strategy),
+	})
 	if err != nil {
 		return err
 	}
@@ -122,6 +137,19 @@ func (f workerFlags) check() error {
 		if strings.TrimSpace(q) == "" {
 			return &usageError{message: "--queues has an empty name", hint: "e.g. --queues document_processing,cleanup_tasks"}
 		}
+	}
+	return nil
+}
+
+// checkLimits refuses limits and strategies that no worker can keep to.
+func (f workerFlags) checkLimits(c *cobra.Command) error {
+	switch {
+	case c.Flags().Changed("max-jobs") && f.maxJobs < 1:
+		return &usageError{message: fmt.Sprintf("--max-jobs %d: at least 1", f.maxJobs)}
+	case c.Flags().Changed("max-idle-time") && f.maxIdle <= 0:
+		return &usageError{message: fmt.Sprintf("--max-idle-time %s: longer than 0", f.maxIdle), hint: "e.g. --max-idle-time 10m"}
+	case !slices.Contains(worker.Strategies(), worker.Strategy(f.strategy)):
+		return &usageError{message: fmt.Sprintf("--dequeue-strategy %q: default, round_robin or random", f.strategy)}
 	}
 	return nil
 }
@@ -169,10 +197,11 @@ func workerName(given string) string {
 	return host + "." + strconv.Itoa(os.Getpid())
 }
 
-// newWorker makes a worker with all of docsvc's handlers; stop ends its parser
-// processes after the worker has ended.
-func (s *services) newWorker(name string, queues []string, concurrency int, burst bool) (w *worker.Worker, stop func(), err error) {
-	pool, err := s.extractPool(concurrency)
+// newWorker makes a worker with all of docsvc's handlers of what c says so far:
+// name, queues, slots and limits. stop ends its parser processes after the
+// worker has ended.
+func (s *services) newWorker(c worker.Config) (w *worker.Worker, stop func(), err error) {
+	pool, err := s.extractPool(c.Concurrency)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -185,23 +214,18 @@ func (s *services) newWorker(name string, queues []string, concurrency int, burs
 		return nil, nil, fmt.Errorf("preparing the work directory (worker.work_dir): %w", err)
 	}
 	warmed := func() {}
-	if slices.ContainsFunc(queues, func(q string) bool { return q != config.CleanupQueue }) {
+	if slices.ContainsFunc(c.Queues, func(q string) bool { return q != config.CleanupQueue }) {
 		warmed = s.warm(pool)
 	}
 	stop = func() {
 		warmed()
 		_, _ = pipe.Close(), pool.Close()
 	}
-	w, err = worker.New(worker.Config{
-		Burst: burst, Concurrency: concurrency,
-		Handlers:    []worker.Handler{pipe.Handler(), pipe.ObjectHandler(), s.cleaner.Handler()},
-		KnownQueues: s.config.QueueNames(),
-		Log:         s.log, Loops: []worker.Loop{s.sweepLoop(), s.keepLoop()},
-		Name: name, Queue: s.queue, Queues: queues,
-		Unknown: worker.UnknownPolicy(s.config.Worker.Unknown),
-		Usage:   usage(pool),
-		Version: buildVersion(),
-	})
+	c.Handlers = []worker.Handler{pipe.Handler(), pipe.ObjectHandler(), s.cleaner.Handler()}
+	c.KnownQueues, c.Unknown = s.config.QueueNames(), worker.UnknownPolicy(s.config.Worker.Unknown)
+	c.Log, c.Loops, c.Queue = s.log, []worker.Loop{s.sweepLoop(), s.keepLoop()}, s.queue
+	c.Usage, c.Version, c.Webhooks = usage(pool), buildVersion(), s.config.Worker.Webhooks
+	w, err = worker.New(c)
 	if err != nil {
 		stop()
 		return nil, nil, &usageError{message: err.Error()}

@@ -40,6 +40,7 @@ type Config struct {
 		Concurrency int    `mapstructure:"concurrency"`
 		WorkDir     string `mapstructure:"work_dir"`
 		Unknown     string `mapstructure:"unknown"`
+		Webhooks    bool   `mapstructure:"webhooks"`
 	} `mapstructure:"worker"`
 	Extract struct {
 		Timeout         time.Duration `mapstructure:"timeout"`

@@ -53,6 +53,7 @@ func Keys() []Key {
 		{Name: "worker.concurrency", Default: "1", Help: "Jobs a worker process runs at a time; each shows as one RQ worker."},
 		{Name: "worker.work_dir", Help: "Directory for files in work; empty: docsvc-<uid> below the system's temporary directory."},
 		{Name: "worker.unknown", Default: "stop", Help: "A job whose function docsvc doesn't know, on a queue not listed here: stop claiming and say why, or fail it. On a listed queue it is failed, payload untouched."},
+		{Name: "worker.webhooks", Default: "true", Help: "Make the HTTP requests that a job asks for when it has finished or failed (RQ's webhooks). Only who writes to Redis can ask; false: none is made."},
 
 		{Name: "extract.timeout", Default: "10m", Help: "Longest time one file may take in its parser."},
 		{Name: "extract.progress_timeout", Default: "60s", Help: "Longest time without a finished page or part."},

@@ -68,6 +68,12 @@ type Config struct {
 	// Maintenance is the time between two cleanups of the registries; default
 	// 10 min as RQ's.
 	Maintenance time.Duration
+	// MaxIdle ends Run when there was nothing to do for so long; 0: never.
+	// While workers are suspended the time stands still.
+	MaxIdle time.Duration
+	// MaxJobs ends Run after so many jobs of all slots together, tries again
+	// included; 0: any number.
+	MaxJobs int
 	// MoveEvery is the longest time between two looks for scheduled jobs that
 	// are due; default 1 s as RQ's scheduler.
 	MoveEvery time.Duration
@@ -79,6 +85,8 @@ type Config struct {
 	Queues []string
 	// RecoverEvery is the time between two looks for expired leases; default 4 s.
 	RecoverEvery time.Duration
+	// Strategy says which of the queues comes next; default StrategyDefault.
+	Strategy Strategy
 	// Unknown defaults to UnknownStop.
 	Unknown UnknownPolicy
 	// Usage gives the resident memory (bytes) and the cores in use of this
@@ -106,6 +114,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Name = cmp.Or(c.Name, fmt.Sprintf("%s.%d", hostname(), os.Getpid()))
 	c.MoveEvery = cmp.Or(c.MoveEvery, time.Second)
 	c.RecoverEvery = cmp.Or(c.RecoverEvery, 4*time.Second)
+	c.Strategy = cmp.Or(c.Strategy, StrategyDefault)
 	c.Unknown = cmp.Or(c.Unknown, UnknownStop)
 	c.WaitDelay = cmp.Or(c.WaitDelay, 10*time.Second)
 	c.Version = cmp.Or(c.Version, buildVersion())
@@ -118,6 +127,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("concurrency must be at least 1, not %d", c.Concurrency)
 	case c.Unknown != UnknownFail && c.Unknown != UnknownStop:
 		return c, fmt.Errorf("unknown policy %q: it is %q or %q", c.Unknown, UnknownFail, UnknownStop)
+	}
+	if err := c.checkLimits(); err != nil {
+		return c, err
 	}
 	seen := make([]string, 0, len(c.Handlers))
 	for _, h := range c.Handlers {

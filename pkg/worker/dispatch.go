@@ -8,17 +8,18 @@ import (
 )
 
 // dispatch claims jobs for free slots until ctx ends, the queues are drained
-// in burst mode, or every slot was retired. Jobs run on base.
+// in burst mode, a limit is reached, or every slot was retired. Jobs run on base.
 func (w *Worker) dispatch(ctx, base context.Context) {
-	for try := 0; ctx.Err() == nil; {
+	w.awake()
+	for try, taken := 0, 0; ctx.Err() == nil && !w.allTaken(taken); {
 		w.dismissRetired(base)
-		free := w.free()
+		free := w.asking(w.free(), taken)
 		if _, open := w.working(); !open {
 			return
 		}
 		queues := w.queues()
 		if len(free) == 0 || len(queues) == 0 {
-			if w.burstOver(len(queues) == 0) {
+			if w.burstOver(len(queues) == 0) || w.idledOut() {
 				return
 			}
 			w.awaitWake(ctx)
@@ -33,12 +34,17 @@ func (w *Worker) dispatch(ctx, base context.Context) {
 				w.awaitWake(ctx) // a job in hand may yet put another on the queue
 				continue
 			}
-			err = w.idle(ctx, queues)
+			var out bool
+			if out, err = w.idle(ctx, queues); out {
+				return
+			}
 		}
 		if err == nil {
 			try = 0
 			w.outages.up("claiming jobs")
+			taken += len(claimed)
 			for _, c := range claimed {
+				w.reorder(c.Execution.Queue)
 				w.launch(base, c)
 			}
 			continue
@@ -61,10 +67,11 @@ func (w *Worker) claim(base context.Context, slots, queues []string) (claimed []
 }
 
 // idle blocks until there may be work. It shows the free slots as idle or
-// suspended first.
-func (w *Worker) idle(ctx context.Context, queues []string) error {
+// suspended first. out is true, without waiting, when there was nothing to do
+// for MaxIdle.
+func (w *Worker) idle(ctx context.Context, queues []string) (out bool, err error) {
 	var suspended bool
-	err := w.call(ctx, func(ctx context.Context) (err error) {
+	err = w.call(ctx, func(ctx context.Context) (err error) {
 		suspended, err = w.q.Suspended(ctx)
 		return err
 	})
@@ -73,14 +80,22 @@ func (w *Worker) idle(ctx context.Context, queues []string) error {
 		state := rq.WorkerIdle
 		if suspended {
 			state = rq.WorkerSuspended
+			w.awake()
+		}
+		if w.idledOut() {
+			return true, nil
 		}
 		w.show(ctx, state)
-		err = w.q.Wait(ctx, queues)
+		waiting, cancel := w.whileIdle(ctx)
+		defer cancel()
+		if err = w.q.Wait(waiting, queues); waiting.Err() != nil {
+			return false, nil
+		}
 	}
 	if ctx.Err() != nil {
-		return nil
+		return false, nil
 	}
-	return err
+	return false, err
 }
 
 // show writes the state of free slots where it is another.
@@ -118,8 +133,11 @@ func (w *Worker) trouble(err error) {
 	w.c.Log.Error().Err(err).Msg("claiming jobs")
 }
 
-// awaitWake blocks until a slot, a queue or a state changed, or ctx ended.
+// awaitWake blocks until a slot, a queue or a state changed, ctx ended, or the
+// worker has been idle for too long.
 func (w *Worker) awaitWake(ctx context.Context) {
+	ctx, cancel := w.whileIdle(ctx)
+	defer cancel()
 	select {
 	case <-ctx.Done():
 	case <-w.wake:
@@ -137,9 +155,9 @@ func (w *Worker) queues() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.shunned) == 0 {
-		return w.c.Queues
+		return slices.Clone(w.order)
 	}
-	return slices.DeleteFunc(slices.Clone(w.c.Queues), func(q string) bool { return w.shunned[q] != "" })
+	return slices.DeleteFunc(slices.Clone(w.order), func(q string) bool { return w.shunned[q] != "" })
 }
 
 // dismissRetired takes the names of slots that were shut down out of Redis.

@@ -106,6 +106,7 @@ func (w *Worker) occupy(r *run) bool {
 func (w *Worker) release(r *run) {
 	w.mu.Lock()
 	r.slot.run, r.slot.state = nil, rq.WorkerIdle
+	w.idleSince = w.c.Clock()
 	w.mu.Unlock()
 	w.signal()
 }

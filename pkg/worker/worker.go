@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,11 +45,13 @@ type Worker struct {
 	kill     context.CancelFunc
 	done     chan struct{} // closed when Run returns
 	wake     chan struct{} // a slot, a queue or the state changed: look again
+	order    []string      // of the queues, for the next claim; the dispatcher's
 
-	mu      sync.Mutex
-	ran     bool
-	slots   []*slot
-	shunned map[string]string // queue -> why nothing is claimed from it any more
+	mu        sync.Mutex
+	ran       bool
+	slots     []*slot
+	shunned   map[string]string // queue -> why nothing is claimed from it any more
+	idleSince time.Time         // while no slot is busy
 }
 
 // New checks c. It does not touch the network.
@@ -66,6 +69,7 @@ func newWorker(c Config, q queue) *Worker {
 		handlers: make(map[string]Handler, len(c.Handlers)),
 		done:     make(chan struct{}),
 		wake:     make(chan struct{}, 1),
+		order:    slices.Clone(c.Queues),
 		shunned:  map[string]string{},
 	}
 	w.c.Log = c.Log.With().Str("worker", c.Name).Logger()
@@ -101,8 +105,8 @@ func (w *Worker) Kill() {
 func (w *Worker) Done() <-chan struct{} { return w.done }
 
 // Run works until ctx ends or Stop was called and the jobs in hand are done,
-// until the queues are drained in burst mode, or until every slot was shut
-// down by command. While Redis is away it waits. An error means that it could
+// until the queues are drained in burst mode, until it has run MaxJobs or been
+// idle for MaxIdle, or until every slot was shut down by command. While Redis is away it waits. An error means that it could
 // not begin (a *rq.NameTakenError), that handlers ignored their end, or that a
 // burst worker left a queue to others.
 func (w *Worker) Run(ctx context.Context) error {
