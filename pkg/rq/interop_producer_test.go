@@ -63,11 +63,16 @@ var producerScenarios = []scenario{
 		r.dump("the other finished")
 	}},
 	{"allowed failure of what has ended", either, func(r *interop) {
-		r.enqueue(enqueueing{ID: "p", Func: "tasks.gate"})
-		r.begin(false)
-		r.end(1, "")
-		r.enqueue(enqueueing{ID: "c", Func: "tasks.gate", DependsOn: []string{"p"}, AllowFailure: true})
-		r.dump("queued at once")
+		for i, raise := range []string{"", "broken"} {
+			n := strconv.Itoa(i)
+			r.enqueue(enqueueing{ID: "p" + n, Func: "tasks.gate"})
+			r.begin(false)
+			r.end(1, raise)
+			r.enqueue(enqueueing{ID: "c" + n, Func: "tasks.play", DependsOn: []string{"p" + n}, AllowFailure: true, ReleaseFront: true})
+			r.dump("ended " + raise)
+			r.play()
+			r.dump("worked on")
+		}
 	}},
 	{"group", either, func(r *interop) {
 		r.enqueueGroup("g", "g1", "g2")
