@@ -125,6 +125,9 @@ func (f *fsck) plan(ctx context.Context, x *fsckFinding) (*planned, error) {
 		edits = append(edits[:len(edits):len(edits)], more...)
 		probes = append(probes[:len(probes):len(probes)], p.probes...)
 	}
+	if err := f.undoable(ctx, edits); err != nil {
+		return nil, err
+	}
 	rests := len(probes)
 	for _, e := range edits {
 		probes = append(probes, e.before...)
@@ -161,6 +164,30 @@ func (f *fsck) plan(ctx context.Context, x *fsckFinding) (*planned, error) {
 		}
 	}
 	return p, nil
+}
+
+// undoable answers errTooLarge before a script takes in the whole of such a
+// key: Redis answers nobody meanwhile.
+func (f *fsck) undoable(ctx context.Context, edits []edit) error {
+	for _, e := range edits {
+		if e.whole == "" {
+			continue
+		}
+		kind, err := f.c.rdb.Type(ctx, e.whole).Result()
+		if err != nil {
+			return err
+		}
+		n, err := f.c.size(ctx, kind, e.whole)
+		switch {
+		case isWrongType(err):
+			return errChanged
+		case err != nil:
+			return err
+		case n > maxUndo:
+			return fmt.Errorf("%s: %w", e.whole, errTooLarge)
+		}
+	}
+	return nil
 }
 
 // exactly asks for what was found. Where an entry stands in a list, and a
