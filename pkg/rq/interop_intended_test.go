@@ -170,11 +170,12 @@ var otherVersions = map[string]map[string]string{
 		"two parents":                       scoredByNow,
 	},
 	"3.0": {
-		"deleted":                          resultsGo,
-		"emptied":                          resultsGo,
-		"repeat at once":                   intervalsGo,
-		"repeat later":                     intervalsGo,
-		"repeat more often than intervals": intervalsGo,
-		"repeat that fails":                intervalsGo,
+		"allowed failure of what has ended": "a failure that was before counts there at once, in 2.12 the job waits",
+		"deleted":                           resultsGo,
+		"emptied":                           resultsGo,
+		"repeat at once":                    intervalsGo,
+		"repeat later":                      intervalsGo,
+		"repeat more often than intervals":  intervalsGo,
+		"repeat that fails":                 intervalsGo,
 	},
 }
