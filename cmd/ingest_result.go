@@ -90,23 +90,34 @@ func (a *app) printIngest(f *ingestFlags, s *ingestResults, err error, interrupt
 	}
 	switch {
 	case interrupted:
-		fmt.Fprintln(a.stderr, "docsvc: interrupted; run the same command again, and only what is missing is done")
+		next := "run the same command again, and only what is missing is done"
+		if f.allowDuplicate {
+			next = duplicatesAgain
+		}
+		fmt.Fprintln(a.stderr, "docsvc: interrupted; "+next)
 		return &silentError{status: exitInterrupted}
 	case err != nil:
 		return err
 	case s.report.Bad > 0:
-		return s.failed()
+		return s.failed(f.allowDuplicate)
 	}
 	return nil
 }
 
+// duplicatesAgain is what to know before a run with --allow-duplicate is
+// repeated.
+const duplicatesAgain = "with --allow-duplicate the same command makes new documents of all files, also of those that are done; without it, of what is missing"
+
 // failed says how many failed, and what can be done about all of them.
-func (s *ingestResults) failed() error {
+func (s *ingestResults) failed(allowDuplicate bool) error {
 	err := fmt.Errorf("%d of %d files could not be taken in", s.report.Bad, s.report.Files)
 	if s.report.Files == 1 {
 		err = fmt.Errorf("the file could not be taken in")
 	}
 	hint := "the same command again does only what is missing; --retry also processes failed documents again"
+	if allowDuplicate {
+		hint = duplicatesAgain
+	}
 	if s.report.Failed == 0 {
 		return err
 	}
