@@ -132,11 +132,18 @@ func (a *app) runIngest(ctx context.Context, f *ingestFlags, args []string) erro
 	// handler and ends the process.
 	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
-	context.AfterFunc(ctx, stop)
-
 	p := a.newProgress(f.parallel)
+	said := make(chan struct{})
+	notStopped := context.AfterFunc(ctx, func() {
+		defer close(said)
+		stop()
+		p.say("docsvc: stopping; Ctrl-C again ends at once")
+	})
 	results := &ingestResults{all: f.output.format != "table", progress: p}
 	err := a.ingest(ctx, f, args, results)
+	if !notStopped() {
+		<-said
+	}
 	p.close()
 	return a.printIngest(f, results, err, ctx.Err() != nil)
 }

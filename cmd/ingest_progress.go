@@ -204,7 +204,9 @@ func abort(bar *mpb.Bar) {
 func (p *progress) end(r *ingest.Result) {
 	p.mu.Lock()
 	bar := p.drop(r.Path)
-	p.counts[r.Outcome]++
+	if r.Outcome != ingest.Interrupted { // it is not done
+		p.counts[r.Outcome]++
+	}
 	delete(p.waiting, r.Path)
 	done, found := p.done(), p.found
 	p.mu.Unlock()
