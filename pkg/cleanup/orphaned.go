@@ -115,6 +115,8 @@ func (r *sweep) group(ctx context.Context, g *group, records *completed) error {
 		case verdict != document.NoRecord:
 		case archived:
 			verdict = document.Keep // its record stands among these objects
+		case complete && r.movedMeanwhile(ctx, g.id):
+			archived, verdict = true, document.Keep
 		case complete:
 			// All of it: the record names an original by the execution that kept it.
 			rebuildable = true
@@ -130,6 +132,13 @@ func (r *sweep) group(ctx context.Context, g *group, records *completed) error {
 		r.rebuildable(g.id)
 	}
 	return r.committed(ctx, g)
+}
+
+// movedMeanwhile reports whether the record was archived after the listing had
+// passed: its copy is stored before Redis loses it. What can't be told is kept.
+func (r *sweep) movedMeanwhile(ctx context.Context, id string) bool {
+	_, err := r.c.c.Store.Stat(ctx, document.ArtifactPrefix(id, document.ArchivedExecution)+document.ManifestName)
+	return !errors.Is(err, objstore.ErrNotFound)
 }
 
 // execution keeps or removes what one execution wrote, as a whole: it is as

@@ -139,6 +139,11 @@ func (r *sweep) flush(ctx context.Context) error {
 	}
 	failed := map[string]error{}
 	if !r.task.DryRun {
+		// Verdicts rest on the records: of a Redis that was emptied since the
+		// run began, everything is an orphan.
+		if err := r.c.c.Documents.CheckInstallation(ctx); err != nil {
+			return err
+		}
 		names := make([]string, 0, len(batch))
 		for _, d := range batch {
 			names = append(names, d.Key)

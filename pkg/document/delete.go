@@ -23,7 +23,7 @@ const (
 	maxRemove = 5000
 )
 
-// Delete ends the document's job, takes the record with all that names it out
+// Delete ends and deletes the document's job, takes the record with all that names it out
 // of Redis, in one script, and then removes its objects. The object of a
 // source_key stays: it is not docsvc's. What can't be removed now, Keep
 // removes. From the script on the document is unknown everywhere: a worker
@@ -44,6 +44,11 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 			if canceled {
 				continue // which changed the record
 			}
+		}
+		// Its job goes first, or a retry of that later would end as failed, and
+		// of a docsvc.process_object job make the document again.
+		if _, err := s.queue.Delete(ctx, d.JobID, false); err != nil && !errors.Is(err, rq.ErrNoJob) {
+			return redisError("deleting the job of document "+id, err)
 		}
 		err = s.withdrawDeleted(ctx, d)
 		var raced *rq.ConditionError
@@ -138,7 +143,7 @@ func (s *Service) asRead(d *Document) []rq.Condition {
 		return []rq.Condition{{Guard: rq.Guard{Key: key, Not: true}}}
 	}
 	var same []rq.Condition
-	for _, field := range []string{"status", "job_id", "updated_at", "s3_file_deleted", "title", "description", "tags", "upload_expires_at"} {
+	for _, field := range []string{"status", "job_id", "updated_at", "s3_file_deleted", "title", "description", "tags", "upload_expires_at", "stored_bytes"} {
 		same = append(same, rq.Condition{Guard: rq.Guard{Key: key, Field: field, Is: d.hash[field]}})
 	}
 	return same

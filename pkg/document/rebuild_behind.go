@@ -71,12 +71,15 @@ func (b *rebuild) behind(ctx context.Context, g *remains, d *Document) (*Documen
 		return nil, nil // a job that is on its way finds what was stored by itself
 	}
 	m, place, err := b.latest(ctx, g)
-	if err != nil || place == ArchivedExecution || m.Attempts <= d.Attempts || m.UploadID != d.UploadID || m.JobID != d.JobID {
+	if err != nil || m.Attempts <= d.Attempts || m.UploadID != d.UploadID || m.JobID != d.JobID {
 		return nil, err
 	}
 	later, err := m.document()
 	if err != nil || later.Status != Completed || !g.has(later.ExecutionID) {
 		return nil, err
+	}
+	if place == ArchivedExecution { // it stays for a retention of its own
+		later.hash["restored_at"] = stamp(b.s.c.Clock())
 	}
 	return later, nil
 }
@@ -106,4 +109,5 @@ func (b *rebuild) catchUp(e *effects, d, later *Document) {
 	}
 	s.index(e, later)
 	e.count(later.counted(), 1)
+	e.unsaved()
 }

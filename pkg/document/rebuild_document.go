@@ -152,6 +152,10 @@ func (b *rebuild) make(ctx context.Context, d *Document, saved bool) error {
 	if b.o.DryRun {
 		return nil
 	}
+	if len(d.Tags) > MaxTags {
+		return &Error{Kind: Internal, Code: CodeCorruptRecord, Detail: fmt.Sprintf(
+			"The saved record of document %s has %d tags; at most %d are possible.", d.ID, len(d.Tags), MaxTags)}
+	}
 	s, now := b.s, b.s.c.Clock()
 	hash := maps.Clone(d.hash)
 	if d.Status.Succeeded() && hash["stored_bytes"] == "" {
@@ -173,8 +177,7 @@ func (b *rebuild) make(ctx context.Context, d *Document, saved bool) error {
 	if !saved {
 		e.unsaved()
 	}
-	none := []rq.Condition{{Guard: rq.Guard{Key: s.k.document(d.ID), Not: true}}}
-	return redisError("making the record of document "+d.ID, s.queue.Apply(ctx, none, e.list, event(d.ID, "", d.Status, "rebuilt")))
+	return redisError("making the record of document "+d.ID, s.queue.Apply(ctx, s.unknown(d.ID), e.list, event(d.ID, "", d.Status, "rebuilt")))
 }
 
 // index writes a record's place in all indexes, and its claims where nobody
@@ -232,8 +235,7 @@ func (b *rebuild) lost(ctx context.Context, g *remains) error {
 	if b.o.DryRun {
 		return nil
 	}
-	none := []rq.Condition{{Guard: rq.Guard{Key: s.k.document(d.ID), Not: true}}}
-	return redisError("making the record of document "+d.ID, s.queue.Apply(ctx, none, e.list, event(d.ID, "", Failed, CodeRecordLost)))
+	return redisError("making the record of document "+d.ID, s.queue.Apply(ctx, s.unknown(d.ID), e.list, event(d.ID, "", Failed, CodeRecordLost)))
 }
 
 // uploadFields are the fields of an upload's own hash.

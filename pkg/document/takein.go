@@ -152,7 +152,7 @@ func (s *Service) beginObject(ctx context.Context, job *rq.Job) error {
 	if d.QueuedAt.IsZero() {
 		d.QueuedAt = now
 	}
-	first := []rq.Condition{installed, {Guard: rq.Guard{Key: s.k.document(id), Not: true}}}
+	first := append(s.unknown(id), installed)
 	err = s.queue.Apply(ctx, first, s.objectCreation(d), event(id, "", Uploaded, "taken_in"))
 	var raced *rq.ConditionError
 	switch {
@@ -162,6 +162,15 @@ func (s *Service) beginObject(ctx context.Context, job *rq.Job) error {
 		return nil // made by another run meanwhile
 	}
 	return redisError("recording document "+id, err)
+}
+
+// unknown holds while there is no record of the document and it was not deleted
+// lately either: it may be made, or made again.
+func (s *Service) unknown(id string) []rq.Condition {
+	return []rq.Condition{
+		{Guard: rq.Guard{Key: s.k.document(id), Not: true}},
+		{Guard: rq.Guard{Key: s.k.deleted(), Field: id}},
+	}
 }
 
 // wasDeleted reports whether a document of this id was deleted lately.

@@ -90,7 +90,7 @@ curl "http://localhost:8000/api/v1/documents?search=relatorio+anual"`,
 	register(a, operation{
 		ID: "delete-document", Method: "DELETE", Path: "/api/v1/documents/{document_id}", Tag: tagDocuments, Status: 204,
 		Summary: "Delete a document",
-		Description: "Ends its job, forgets the record and removes upload, text, chunks and a kept original. From then on the document is unknown, " +
+		Description: "Ends and removes its job, forgets the record and removes upload, text, chunks and a kept original. From then on the document is unknown, " +
 			"its duplicates have no text any more, and the same file can be taken in anew. An object that it was made of (source_key) stays.",
 		Curl:  `curl -X DELETE http://localhost:8000/api/v1/documents/DOCUMENT_ID`,
 		Codes: []string{"invalid_request", "document_not_found", "busy", "queue_unavailable", "storage_unavailable", "newer_schema", "corrupt_record"},

@@ -48,7 +48,8 @@ type Effect struct {
 // Guard is a test on one key. With Field "" it is about the key itself: Is ""
 // means it exists (Not: it is missing), any other Is that it holds that
 // string. With Field set the hash field must be Is, where "" also matches an
-// absent field. Not turns the test round.
+// absent field; of a sorted set, Field is a member and Is its score, "" when it
+// is no member. Not turns the test round.
 type Guard struct {
 	Key, Field, Is string
 	Not            bool

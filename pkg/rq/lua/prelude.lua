@@ -181,10 +181,11 @@ local function takeguard()
   return { key = take(), field = take(), is = take(), invert = take() == '1' }
 end
 
--- actual is what stands where the guard looks.
+-- actual is what stands where the guard looks: a field of a hash, the score of
+-- a member of a sorted set, or the key itself.
 local function actual(g)
   if g.field ~= '' then
-    return r('HGET', g.key, g.field) or ''
+    return r('HGET', g.key, g.field) or r('ZSCORE', g.key, g.field) or ''
   elseif g.is == '' then
     return redis.call('EXISTS', g.key) == 1 and '1' or ''
   end
