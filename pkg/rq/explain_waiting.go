@@ -122,6 +122,11 @@ func (c *Client) explainUnqueued(ctx context.Context, x *Explanation) error {
 	case !errors.Is(err, redis.Nil) && !isWrongType(err):
 		return err
 	}
+	if until := ownRunUntil(x.job.EnqueuedAt, x.job.Timeout); x.now.Before(until) {
+		x.say(CauseLost, "Its hash says queued since %s, but it is not in queue %s: its producer runs it itself (RQ's is_async=False), or nobody will take it. If it still says so at %s, see: docsvc queue fsck --fix",
+			x.at(x.job.EnqueuedAt), x.Queue, x.at(until))
+		return nil
+	}
 	x.say(CauseLost, "Its hash says queued since %s, but it is not in queue %s: nobody will take it. See: docsvc queue fsck --fix", x.at(x.job.EnqueuedAt), x.Queue)
 	return nil
 }

@@ -116,6 +116,31 @@ var fsckCases = []struct{ name, seed, found, change string }{
 			- rq:queue:q [j0]`,
 	},
 	{
+		name: "queued jobs in no queue that their producers may be running",
+		seed: `
+		HSET rq:job:j1 status queued origin q data {call} timeout 180 worker_name '' enqueued_at 2026-11-23T11:56:01.000000Z
+		HSET rq:job:j2 status queued origin q data {call} timeout 3600 worker_name '' enqueued_at 2026-11-23T10:59:01.000000Z
+		HSET rq:job:j3 status queued origin q data {call} timeout -1 worker_name '' enqueued_at 2026-11-23T11:57:00.000000Z
+		HSET rq:job:j4 status queued origin q data {call} timeout 180 worker_name sync enqueued_at 2026-11-23T10:00:00.000000Z
+		SADD rq:queues rq:queue:q`,
+		found: `
+		queued_lost rq:job:j1 j1
+		queued_lost rq:job:j2 j2
+		queued_lost rq:job:j3 j3`,
+		change: ``,
+	},
+	{
+		name: "a queued job in no queue for longer than its producer would run it",
+		seed: `
+		HSET rq:job:j1 status queued origin q data {call} timeout 100 enqueued_at 2026-11-23T11:56:00.000000Z
+		SADD rq:queues rq:queue:q`,
+		found: `queued_lost rq:job:j1 j1`,
+		change: `
+			+ rq:job:j1 enqueued_at = 2026-11-23T12:00:00.250000Z
+			+ rq:queue:q [j1]
+			- rq:job:j1 enqueued_at = 2026-11-23T11:56:00.000000Z`,
+	},
+	{
 		name: "a started job that may run again without an execution",
 		seed: `
 		HSET rq:job:j1 status started origin q data {call} worker_name w1 started_at 2026-11-23T11:00:00.000000Z

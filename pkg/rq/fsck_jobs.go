@@ -164,6 +164,16 @@ func (f *fsck) young(stamp string) bool {
 	return ok && t.After(f.now.Add(-time.Second))
 }
 
+// ownRunUntil is until when a job that says queued and stands in no queue may
+// be one that its producer runs itself: RQ's is_async=False leaves no other
+// trace of it. The minute is for clocks that differ.
+func ownRunUntil(enqueued time.Time, timeout time.Duration) time.Time {
+	if enqueued.IsZero() {
+		return enqueued
+	}
+	return enqueued.Add(max(timeout, DefaultTimeout) + time.Minute)
+}
+
 func (f *fsck) judgeQueued(l jobLook, q string) {
 	id := l.unit.member
 	if l.held || f.held.has(holdJob(id)) || f.held.has(holdExecution(id)) || f.young(l.fields["enqueued_at"]) {
@@ -173,6 +183,13 @@ func (f *fsck) judgeQueued(l jobLook, q string) {
 		return // RQ's is_async=False runs it inside its producer
 	}
 	problem := "queued, but in no queue: nobody will take it"
+	enqueued, _ := parseStamp(l.fields["enqueued_at"])
+	timeout, _ := parseInt(strings.TrimSpace(l.fields["timeout"]))
+	if until := ownRunUntil(enqueued, time.Duration(min(timeout, 1e9))*time.Second); f.now.Before(until) {
+		f.note(l.unit, FsckQueuedLost, l.unit.key, id, "queued, but in no queue", l.state(), nil,
+			"its producer may be running it itself (RQ's is_async=False): it is repaired from "+until.UTC().Format(time.RFC3339)+" on")
+		return
+	}
 	if f.window(&repair{}) == nil {
 		f.note(l.unit, FsckQueuedLost, l.unit.key, id, problem, l.state(), nil, f.windowText(""))
 		return
