@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"path"
@@ -53,12 +54,13 @@ func Object(bucket, key string) Source {
 // are docsvc's own, which are left out.
 func Objects(bucket, prefix string, listing iter.Seq2[objstore.Object, error], ours []string) Source {
 	return func(ctx context.Context, found func(Candidate) error) error {
-		n := 0
+		n, own := 0, 0
 		for o, err := range listing {
 			if err != nil {
 				return found(Candidate{Path: "s3://" + bucket + "/" + prefix, Named: true, Err: err})
 			}
-			if strings.HasSuffix(o.Key, "/") || slices.ContainsFunc(ours, func(own string) bool { return strings.HasPrefix(o.Key, own) }) {
+			if strings.HasSuffix(o.Key, "/") || slices.ContainsFunc(ours, func(begin string) bool { return strings.HasPrefix(o.Key, begin) }) {
+				own++
 				continue
 			}
 			n++
@@ -70,9 +72,23 @@ func Objects(bucket, prefix string, listing iter.Seq2[objstore.Object, error], o
 			return err
 		}
 		if n == 0 {
-			return found(Candidate{Path: "s3://" + bucket + "/" + prefix, Named: true, Err: fmt.Errorf("no object begins with %s", prefix)})
+			return found(Candidate{Path: "s3://" + bucket + "/" + prefix, Named: true, Err: nothing(prefix, own)})
 		}
 		return nil
+	}
+}
+
+// nothing says that a listing had no object to take in, but own others.
+func nothing(prefix string, own int) error {
+	switch {
+	case own > 0 && prefix == "":
+		return errors.New("the bucket holds nothing but docsvc's own objects")
+	case own > 0:
+		return fmt.Errorf("nothing but docsvc's own objects begins with %s", prefix)
+	case prefix == "":
+		return errors.New("the bucket is empty")
+	default:
+		return fmt.Errorf("no object begins with %s", prefix)
 	}
 }
 
