@@ -94,6 +94,8 @@ func (a *app) apiError(api *client.Client, err error) error {
 	var unreachable *client.UnreachableError
 	var p *client.Problem
 	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return &hintError{error: err, hint: "it speaks no TLS: use http:// instead of https://"}
 	case errors.As(err, &unreachable):
 		return &hintError{error: err, hint: "start it (docsvc serve --standalone), or say where it is with --server or " + serverEnv}
 	case errors.As(err, &p) && p.Status == http.StatusUnauthorized:

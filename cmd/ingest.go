@@ -150,7 +150,7 @@ func (a *app) runIngest(ctx context.Context, f *ingestFlags, args []string) erro
 
 // ingest runs it; the error is one that kept it from beginning.
 func (a *app) ingest(ctx context.Context, f *ingestFlags, args []string, results *ingestResults) error {
-	api, err := a.dial(f.api, client.Config{Retrying: results.progress.retrying})
+	api, err := a.dial(f.api, client.Config{Retrying: results.progress.retrying, Answering: results.progress.answering})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/sys/unix"
 
+	"github.com/docsvc/docsvc/pkg/client"
 	"github.com/docsvc/docsvc/pkg/filewalk"
 	"github.com/docsvc/docsvc/pkg/ingest"
 )
@@ -49,9 +51,10 @@ type progress struct {
 	found   int                      // files
 	listed  bool
 	counts  map[ingest.Outcome]int
-	waiting map[string]bool // in the server's queue
-	sent    int64           // bytes, also those sent in vain
-	retried time.Time       // when an outage was last spoken of
+	waiting map[string]bool      // in the server's queue
+	sent    int64                // bytes, also those sent in vain
+	retried map[string]time.Time // when an outage was last spoken of, by server
+	outages map[string]bool      // those that were spoken of and last, by server
 }
 
 // progressLine is a file that is being worked on.
@@ -65,7 +68,7 @@ type progressLine struct {
 
 // newProgress shows parallel uploads and as many waits.
 func (a *app) newProgress(parallel int) *progress {
-	p := &progress{w: a.stderr, begun: time.Now(), lines: map[string]*progressLine{}, waiting: map[string]bool{}, counts: map[ingest.Outcome]int{}}
+	p := &progress{w: a.stderr, begun: time.Now(), lines: map[string]*progressLine{}, outages: map[string]bool{}, retried: map[string]time.Time{}, waiting: map[string]bool{}, counts: map[ingest.Outcome]int{}}
 	if term, _ := a.lookupEnv("TERM"); !terminal(a.stderr) || term == "dumb" {
 		return p
 	}
@@ -112,13 +115,29 @@ func (p *progress) say(format string, args ...any) {
 func (p *progress) retrying(err error, wait time.Duration) {
 	p.mu.Lock()
 	now := time.Now()
-	tell := now.Sub(p.retried) >= retryNotice
+	server := ""
+	var unreachable *client.UnreachableError
+	if errors.As(err, &unreachable) {
+		server = unreachable.Server
+	}
+	tell := now.Sub(p.retried[server]) >= retryNotice
 	if tell {
-		p.retried = now
+		p.retried[server], p.outages[server] = now, true
 	}
 	p.mu.Unlock()
 	if tell {
 		p.say("docsvc: %v; trying again for up to 2 minutes", err)
+	}
+}
+
+// answering is told when a server can be reached again.
+func (p *progress) answering(server string) {
+	p.mu.Lock()
+	tell := p.outages[server]
+	delete(p.outages, server)
+	p.mu.Unlock()
+	if tell {
+		p.say("docsvc: %s answers again", server)
 	}
 }
 

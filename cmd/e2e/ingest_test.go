@@ -277,8 +277,10 @@ func TestIngestServerKilled(t *testing.T) {
 	if n := got.Summary; n.Completed != files {
 		t.Errorf("%+v; it said\n%s", n, run.stderr.tail(2000))
 	}
-	if !strings.Contains(run.stderr.String(), "trying again") {
-		t.Errorf("it said nothing of the outage:\n%s", run.stderr.tail(2000))
+	for _, want := range []string{"trying again", "docsvc: " + s.api + " answers again\n"} {
+		if said := run.stderr.String(); !strings.Contains(said, want) {
+			t.Errorf("it said of the outage, without %q:\n%s", want, run.stderr.tail(2000))
+		}
 	}
 	if ids := s.documents(); len(ids) != files {
 		t.Errorf("%d documents of %d files", len(ids), files)

@@ -28,7 +28,12 @@ type Config struct {
 	// Retrying is told before each wait; may be nil. It is called by several
 	// goroutines.
 	Retrying func(err error, wait time.Duration)
-	// Server is http://host:port or https://..., perhaps with a path.
+	// Answering is told when a server that could not be reached, named as in
+	// UnreachableError, answers again; may be nil. It is called by several
+	// goroutines.
+	Answering func(server string)
+	// Server is http://host:port or https://..., perhaps with a path; host:port
+	// alone means http. A path /api/v1 at its end may be there or not.
 	Server string
 	// Stall is how long an upload may stand still. Default: 60 seconds.
 	Stall time.Duration
@@ -59,13 +64,18 @@ type Client struct {
 // New makes a client; nothing is asked of the server yet. The error says what
 // is wrong with the address or the key.
 func New(c Config) (*Client, error) {
-	base, err := url.Parse(strings.TrimRight(c.Server, "/"))
+	server := strings.TrimRight(c.Server, "/")
+	if _, port, err := net.SplitHostPort(server); err == nil && !strings.Contains(server, "/") && port != "" {
+		server = "http://" + server
+	}
+	base, err := url.Parse(server)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("%q is no address of a server: write it as http://127.0.0.1:8000", c.Server)
 	}
 	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, fmt.Errorf("the server's address %s has more than host, port and path; the key goes into DOCSVC_API_KEY", base.Redacted())
 	}
+	base.Path, base.RawPath = strings.TrimRight(strings.TrimSuffix(base.Path, "/api/v1"), "/"), ""
 	if strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the API key has characters that no key has, such as spaces: check it")
 	}
@@ -112,7 +122,7 @@ func transport() *http.Transport {
 // tells nobody of its retries.
 func (c *Client) With(patience time.Duration) *Client {
 	other := *c
-	other.c.Patience, other.c.Retrying = patience, nil
+	other.c.Patience, other.c.Retrying, other.c.Answering = patience, nil, nil
 	return &other
 }
 
@@ -223,20 +233,28 @@ func (e *lostError) Unwrap() error { return e.error }
 
 // outage is since when a server has given no answer.
 type outage struct {
-	mu    sync.Mutex
-	since time.Time
+	mu     sync.Mutex
+	since  time.Time
+	server string // that could not be reached
 }
 
-func (o *outage) over() {
+// over ends it and names the server that could not be reached, if any.
+func (o *outage) over() (server string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.since = time.Time{}
+	server = o.server
+	o.since, o.server = time.Time{}, ""
+	return server
 }
 
-// lasting notes that there is none, and tells since how long.
-func (o *outage) lasting() time.Duration {
+// lasting notes that there is none, for err, and tells since how long.
+func (o *outage) lasting(err error) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	var unreachable *UnreachableError
+	if errors.As(err, &unreachable) {
+		o.server = unreachable.Server
+	}
 	if o.since.IsZero() {
 		o.since = time.Now()
 	}
@@ -249,7 +267,7 @@ func (c *Client) insist(ctx context.Context, out *outage, try func(context.Conte
 	for {
 		err := try(ctx)
 		if err == nil {
-			out.over()
+			c.over(out)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -257,11 +275,11 @@ func (c *Client) insist(ctx context.Context, out *outage, try func(context.Conte
 		}
 		atLeast, again := retryable(err)
 		if !again {
-			out.over()
+			c.over(out)
 			return err
 		}
 		pause := max(atLeast, wait/2+rand.N(wait/2+1))
-		tried := max(time.Since(begun), out.lasting())
+		tried := max(time.Since(begun), out.lasting(c.givenUp(err, 0)))
 		if tried+pause > c.c.Patience {
 			return c.givenUp(err, tried)
 		}
@@ -274,6 +292,12 @@ func (c *Client) insist(ctx context.Context, out *outage, try func(context.Conte
 			return context.Cause(ctx)
 		}
 		wait = min(2*wait, longestWait)
+	}
+}
+
+func (c *Client) over(out *outage) {
+	if server := out.over(); server != "" && c.c.Answering != nil {
+		c.c.Answering(server)
 	}
 }
 

@@ -32,11 +32,24 @@ func dial(t *testing.T, c client.Config) *client.Client {
 func TestNewRefusesWhatCantBeRight(t *testing.T) {
 	t.Parallel()
 	for _, c := range []client.Config{
-		{Server: ""}, {Server: "localhost:8000"}, {Server: "ftp://x"}, {Server: "http://u:p@x"}, {Server: "http://x?key=1"},
+		{Server: ""}, {Server: "localhost"}, {Server: "ftp://x"}, {Server: "http://u:p@x"}, {Server: "http://x?key=1"},
 		{Server: "http://x", Key: "a b"}, {Server: "http://x", Key: "a\n"},
 	} {
 		if _, err := client.New(c); err == nil {
 			t.Errorf("New(%+v) is fine", c)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"localhost:8000": "http://localhost:8000", "127.0.0.1:8000/": "http://127.0.0.1:8000", "[::1]:80": "http://[::1]:80",
+		"https://x/docs/api/v1/": "https://x/docs", "http://x/api/v1": "http://x", "http://x/": "http://x",
+	} {
+		api, err := client.New(client.Config{Server: given})
+		if err != nil || api.Server() != want {
+			t.Errorf("%s: %v, %v; want %s", given, api, err, want)
 		}
 	}
 }
@@ -70,9 +83,13 @@ func TestCallsGoOn(t *testing.T) {
 			s := clienttest.Start(t)
 			s.Fault, _ = fail(2, f)
 			var told atomic.Int64
-			api := dial(t, client.Config{Server: s.URL, Retrying: func(error, time.Duration) { told.Add(1) }})
+			again := ""
+			api := dial(t, client.Config{Server: s.URL, Retrying: func(error, time.Duration) { told.Add(1) }, Answering: func(server string) { again += server }})
 			if _, err := api.List(context.Background(), client.ListQuery{}); err != nil || told.Load() != 2 {
 				t.Errorf("List: %v after %d retries", err, told.Load())
+			}
+			if want := map[string]string{"lost": s.URL}[name]; again != want {
+				t.Errorf("%q answers again, want %q", again, want)
 			}
 		})
 	}
