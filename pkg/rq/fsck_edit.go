@@ -138,17 +138,27 @@ func setField(key, field, value string, remove bool) edit {
 	return e
 }
 
+// maxCopies is how many of an entry the probe COUNT counts.
+const maxCopies = 1000
+
 // removeEntry takes the first such entry out of a list. It is put back before
-// the entry that followed it.
+// the entry that followed it, while there is one fewer than there were: not
+// when it was enqueued again since, or never taken out. Of too many copies to
+// be counted one more does no harm.
 func removeEntry(key, entry string) edit {
+	count := cmd("COUNT", key, entry, strconv.Itoa(maxCopies))
 	return edit{
-		before: []probe{{cmd("LPOS", key, entry), "some", ""}, {cmd("AFTER", key, entry), "any", ""}},
+		before: []probe{{cmd("LPOS", key, entry), "some", ""}, {cmd("AFTER", key, entry), "any", ""}, {count, "any", ""}},
 		do:     cmd("LREM", key, "1", entry),
 		undo: func(found []*string) ([]probe, []command) {
-			if found[1] == nil {
-				return nil, []command{cmd("RPUSH", key, entry)}
+			var fewer []probe
+			if n, err := strconv.Atoi(*found[2]); err == nil && n < maxCopies {
+				fewer = []probe{{count, "=", word(strconv.Itoa(n - 1))}}
 			}
-			return nil, []command{cmd("PUTBACK", key, entry, *found[1], *found[0], "0")}
+			if found[1] == nil {
+				return fewer, []command{cmd("RPUSH", key, entry)}
+			}
+			return fewer, []command{cmd("PUTBACK", key, entry, *found[1], *found[0], "0")}
 		},
 	}
 }

@@ -41,8 +41,13 @@ func (c *Client) FsckRestore(ctx context.Context, undo io.Reader) (FsckRestored,
 			case "later":
 				later = append(later, l)
 			default:
+				at := l.If[min(r.at(1).int(), len(l.If)-1)].Read
+				if at[0] == "COUNT" && len(later) > 0 {
+					later = append(later, l) // another copy of the entry may have to be put back first
+					break
+				}
 				done.Skipped = append(done.Skipped, fmt.Sprintf("%s %s: it has changed since: %v is %.60q",
-					l.Kind, l.Key, l.If[min(r.at(1).int(), len(l.If)-1)].Read.texts(), r.at(2).text()))
+					l.Kind, l.Key, at.texts(), r.at(2).text()))
 			}
 		}
 		force = len(later) == len(waiting)

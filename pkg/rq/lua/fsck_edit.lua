@@ -15,6 +15,7 @@
 --   CONTENT key          a digest of all that the key holds
 --   HOLDS key job        the member of the zset key that begins with "job:"
 --   AFTER key entry      the entry of the list behind the first such entry
+--   COUNT key entry max  how many such entries the list has, max at most
 -- A command is a writing one, or
 --   PUTBACK key entry successor index force
 --                        inserts entry at index, where successor stands; else
@@ -72,6 +73,8 @@ local function probe(words)
   elseif words[1] == 'AFTER' then
     local at = r('LPOS', words[2], words[3])
     return at and r('LINDEX', words[2], int(at + 1)) or nil
+  elseif words[1] == 'COUNT' then
+    return int(#(r('LPOS', words[2], words[3], 'COUNT', words[4]) or {}))
   end
   local x = r(unpack(words))
   if type(x) == 'table' then
