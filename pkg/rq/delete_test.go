@@ -24,6 +24,10 @@ func TestDelete(t *testing.T) {
 			- docsvc:recovered j1 = 1
 			- rq:queue:q [j2 j1 j3 j1]
 			+ rq:queue:q [j2 j3 j1]`},
+		{"scheduled, with an entry left in the queue", hash("scheduled") + "ZADD rq:scheduled:q 1 j1\nRPUSH rq:queue:q j2 j1 j1", canceled("scheduled") + `
+			- rq:scheduled:q j1 1
+			- rq:queue:q [j2 j1 j1]
+			+ rq:queue:q [j2 j1]`},
 		{"scheduled", hash("scheduled") + "ZADD rq:scheduled:q 1 j1 2 j2", canceled("scheduled") + "- rq:scheduled:q j1 1"},
 		{"deferred", hash("deferred") + "ZADD rq:deferred:q 1 j1\nSADD rq:job::j1:dependencies p\nSADD rq:job:p:dependents j1", canceled("deferred") + `
 			- rq:deferred:q j1 1
@@ -67,6 +71,40 @@ func TestDelete(t *testing.T) {
 					}
 				}), c.want)
 			})
+		}
+	})
+}
+
+// In a long queue only a job that waits is looked for everywhere.
+func TestDeleteInALongQueue(t *testing.T) {
+	t.Parallel()
+	const long, near = 30000, 10000
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for _, c := range []struct {
+			status string
+			at     int
+			stays  bool
+		}{
+			{"queued", long / 2, false}, {"created", long / 2, false}, {"''", long / 2, false},
+			{"finished", near - 1, false}, {"finished", near, true}, {"finished", long - near - 1, true}, {"finished", long - near, false},
+			{"started", long / 2, true}, {"scheduled", long - 1, false},
+		} {
+			f := newFixture(t, s, Options{})
+			entries := make([]any, long)
+			for i := range entries {
+				entries[i] = "j2"
+			}
+			entries[c.at] = "j1"
+			ctx := context.Background()
+			f.rdb.RPush(ctx, "rq:queue:q", entries...)
+			f.seed("HSET rq:job:j1 origin q data {call} status " + c.status)
+			if _, err := f.Delete(ctx, "j1", false); err != nil {
+				t.Fatal(err)
+			}
+			left := f.rdb.LRem(ctx, "rq:queue:q", 0, "j1").Val() == 1
+			if n := f.rdb.LLen(ctx, "rq:queue:q").Val(); left != c.stays || n != long-1 {
+				t.Errorf("%s at %d: left %t, %d others", c.status, c.at, left, n)
+			}
 		}
 	})
 }

@@ -11,6 +11,20 @@
 --    or { 'none' } no such job
 --    or { 'changed' } status or queue are others now: read again
 
+-- unlist takes one entry out of the queue. That of a job that does not wait is
+-- a left-over, if there is one at all: it is looked for near both ends only,
+-- because Redis answers nobody while it walks through a long list. Whoever
+-- comes to one that stays drops it.
+local near = '10000'
+
+local function unlist(key, j, waits)
+  if waits or r('LPOS', key, j, 'MAXLEN', near) then
+    w('LREM', key, '1', j)
+  elseif r('LPOS', key, j, 'RANK', '-1', 'MAXLEN', near) then
+    w('LREM', key, '-1', j)
+  end
+end
+
 local function main()
   local token, j, status, q, to = take(), take(), take(), take(), take()
   local labels, effects = takelist(), takeeffects()
@@ -22,7 +36,7 @@ local function main()
   local worker = status == 'started' and get(j, 'worker_name')
   event({ 'job', j, 'queue', q, 'worker', worker or '', 'from', status, 'to', to, 'reason', 'deleted' }, labels)
   receipt(token)
-  w('LREM', K.queue(q), '1', j)
+  unlist(K.queue(q), j, status == 'queued' or status == 'created' or status == '')
   local registry = ({ finished = K.finished, failed = K.failed, stopped = K.failed, deferred = K.deferred,
     scheduled = K.scheduled, canceled = K.canceled })[status]
   if registry then
