@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -34,6 +35,9 @@ word of the title or the file name. A long list is printed as it comes.`,
 			if limit < 1 {
 				return &usageError{message: fmt.Sprintf("--limit %d is not a number of documents", limit), hint: "use --all for all of them"}
 			}
+			if q.Status != "" && !slices.Contains(stateNames(), q.Status) {
+				return &usageError{message: fmt.Sprintf("--status %s is not one of %s", q.Status, strings.Join(stateNames(), ", "))}
+			}
 			if all {
 				limit = 0
 			}
@@ -53,7 +57,7 @@ word of the title or the file name. A long list is printed as it comes.`,
 	c.Flags().StringVar(&q.Search, "search", "", "only those with these words in title or file name")
 	c.Flags().IntVar(&limit, "limit", 20, "how many at most")
 	c.Flags().BoolVar(&all, "all", false, "all of them")
-	c.MarkFlagsMutuallyExclusive("limit", "all")
+	exclusive(c, "limit", "all")
 	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(stateNames(), cobra.ShellCompDirectiveNoFileComp))
 	f.add(c)
 	out.add(c)

@@ -26,6 +26,9 @@ duplicate, failed or canceled; then the exit status is 1 if it failed or was
 canceled, or is none of these when the time is up.`,
 		Args: documentIDs(1),
 		RunE: a.withAPI(&f, func(ctx context.Context, api *client.Client, args []string) error {
+			if wait < 0 {
+				return &usageError{message: fmt.Sprintf("--wait %s is negative", wait)}
+			}
 			if wait > shortPatience {
 				api = api.With(wait) // somebody who waits can wait for a server that is restarted, too
 			}
@@ -42,7 +45,7 @@ canceled, or is none of these when the time is up.`,
 			return nil
 		}),
 	}
-	c.Flags().DurationVar(&wait, "wait", 0, "wait at most so long for the document's end, e.g. 60s")
+	c.Flags().Var((*waitFlag)(&wait), "wait", "wait at most so long for the document's end, e.g. 60s")
 	f.add(c)
 	out.add(c)
 	return c

@@ -22,6 +22,12 @@ func (a *app) documentsTextCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
 		Use: "text ID", Short: "Print a document's text, Markdown in UTF-8", Args: documentIDs(1),
+		PreRunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("out") && out == "" {
+				return &usageError{message: "--out is empty", hint: "is a variable of the shell not set?"}
+			}
+			return nil
+		},
 		RunE: a.withAPI(&f, func(ctx context.Context, api *client.Client, args []string) error {
 			write := func(w io.Writer) error { return api.Text(ctx, args[0], w) }
 			if out != "" && out != "-" && out != "/dev/stdout" {

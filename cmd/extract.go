@@ -48,7 +48,12 @@ the exit status is 1.`,
   docsvc extract contracts/ --out texts -o markdown
   docsvc extract -o json *.docx | jq -r '[.file, .words] | @tsv'`,
 		Args: argsBetween(1, -1),
-		RunE: func(c *cobra.Command, args []string) error { return a.runExtract(c.Context(), f, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("out") && f.out == "" {
+				return &usageError{message: "--out is empty", hint: "is a variable of the shell not set?"}
+			}
+			return a.runExtract(c.Context(), f, args)
+		},
 	}
 	c.Flags().StringVarP(&f.form, "output", "o", string(localextract.Text), strings.Join(localextract.Forms(), ", "))
 	c.Flags().StringVar(&f.out, "out", "", "write one file per text below this directory")

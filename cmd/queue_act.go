@@ -189,7 +189,8 @@ func (a *app) queueStopCommand() *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the worker; 0 only sends the command")
+	wait = 10 * time.Second
+	c.Flags().Var((*waitFlag)(&wait), "wait", "how long to wait for the worker; 0 only sends the command")
 	out.add(c)
 	return c
 }

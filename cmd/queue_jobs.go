@@ -49,6 +49,9 @@ func (a *app) queueListCommand() *cobra.Command {
 			if limit < 1 || limit > 1000 {
 				return &usageError{message: fmt.Sprintf("--limit %d is not 1 to 1000", limit)}
 			}
+			if n, err := strconv.Atoi(cursor); cursor != "" && (err != nil || n < 0) {
+				return &usageError{message: fmt.Sprintf("--cursor %s is not one that was given", cursor), hint: "without --cursor the list begins at its start"}
+			}
 			if _, err := s.queueNames(ctx, args); err != nil {
 				return err
 			}

@@ -17,11 +17,13 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/rq"
 )
 
 // app is what the commands of one invocation share.
@@ -124,6 +126,41 @@ func argsBetween(least, most int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// exclusive refuses two flags together, in cobra's stead: its error is no
+// usageError.
+func exclusive(c *cobra.Command, one, other string) {
+	c.MarkFlagsMutuallyExclusive(one, other) // for completion
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if c.Flags().Changed(one) && c.Flags().Changed(other) {
+			return &usageError{message: fmt.Sprintf("--%s and --%s exclude each other", one, other), hint: "usage: " + c.UseLine()}
+		}
+		return nil
+	}
+}
+
+// waitFlag is a length of time that may be plain seconds, as ?wait= has them.
+type waitFlag time.Duration
+
+func (w *waitFlag) String() string {
+	if *w == 0 {
+		return ""
+	}
+	return time.Duration(*w).String()
+}
+
+// Type is the word for it in help texts.
+func (w *waitFlag) Type() string { return "duration" }
+
+// Set reads it; the error stands behind pflag's words.
+func (w *waitFlag) Set(text string) error {
+	d, err := rq.ParseSeconds(text)
+	if err != nil {
+		return err
+	}
+	*w = waitFlag(d)
+	return nil
 }
 
 func countArgs(least, most int) string {
