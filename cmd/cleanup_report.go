@@ -13,7 +13,7 @@ import (
 // printReport prints for a terminal or when asked; from cron only what needs
 // somebody.
 func (a *app) printReport(f cleanupFlags, report cleanup.Report) error {
-	if f.output.format == "table" && !f.verbose && !f.dryRun && !terminal(a.stdout) && !report.NeedsAttention() {
+	if f.output.format == "table" && !f.verbose && !f.dryRun && !f.wait && !terminal(a.stdout) && !report.NeedsAttention() {
 		return nil
 	}
 	return f.output.print(a.stdout, report, func(w io.Writer) error { return writeReport(w, report) })
