@@ -48,7 +48,7 @@ func (a *app) queueEmptyCommand() *cobra.Command {
 		}
 		return errors.Join(failed, out.print(a.stdout, done, func(w io.Writer) error {
 			for _, d := range done {
-				line := fmt.Sprintf("%d jobs removed from %s", d.Removed, d.Queue)
+				line := fmt.Sprintf("%d job%s removed from %s", d.Removed, plural(d.Removed), d.Queue)
 				if d.Dropped > 0 {
 					line += fmt.Sprintf(", and %d entries without a waiting job", d.Dropped)
 				}
@@ -78,7 +78,7 @@ func (a *app) confirmEmpty(ctx context.Context, c *cobra.Command, s *services, q
 	if yes || jobs == 0 {
 		return nil
 	}
-	what := fmt.Sprintf("%d waiting jobs of %s", jobs, strings.Join(queues, ", "))
+	what := fmt.Sprintf("%d waiting job%s of %s", jobs, plural(jobs), strings.Join(queues, ", "))
 	if !terminal(c.InOrStdin()) {
 		return &usageError{message: "this would delete " + what, hint: "say so with --yes"}
 	}
