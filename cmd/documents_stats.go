@@ -99,6 +99,7 @@ func printUsage(w io.Writer, raw json.RawMessage) error {
 	if u.MeasuredAt == nil {
 		measured = "the bucket was not measured yet: docsvc cleanup orphaned does it"
 	}
-	_, err := fmt.Fprintf(w, "\n%d pages, %d words, %d chunks; %s\n", u.Pages, u.Words, u.Chunks, measured)
+	_, err := fmt.Fprintf(w, "\n%d page%s, %d word%s, %d chunk%s; %s\n",
+		u.Pages, plural(int(u.Pages)), u.Words, plural(int(u.Words)), u.Chunks, plural(int(u.Chunks)), measured)
 	return err
 }
