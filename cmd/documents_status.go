@@ -87,7 +87,7 @@ func printStatus(w io.Writer, st *document.Status) error {
 	}
 	return printFields(w, [][2]string{
 		{"document", st.DocumentID}, {"status", string(st.Status)}, {"progress", strconv.Itoa(st.Progress) + "%"}, {"step", st.CurrentStep},
-		{"error", text(st.Error)}, {"error code", text(st.ErrorCode)}, {"next attempt", when(st.NextAttemptAt)},
+		{"why", st.Explanation}, {"error", text(st.Error)}, {"error code", text(st.ErrorCode)}, {"next attempt", when(st.NextAttemptAt)},
 		{"duplicate of", text(st.DuplicateOf)}, {"chunks", chunks}, {"processing time", took}, {"remaining", remaining},
 		{"warnings", strings.Join(st.Warnings, "; ")}, {"job", text(st.JobID)}, {"updated", when(&st.UpdatedAt)},
 	})

@@ -121,9 +121,11 @@ func (c *Client) Status(ctx context.Context, id string, wait time.Duration) (*do
 	return st, c.do(ctx, statusCall(id, wait), st)
 }
 
-// RawStatus is Status in the server's words.
+// RawStatus is Status in the server's words, with its explanation.
 func (c *Client) RawStatus(ctx context.Context, id string, wait time.Duration) (raw json.RawMessage, err error) {
-	err = c.do(ctx, statusCall(id, wait), &raw)
+	explained := statusCall(id, wait)
+	explained.query.Set("explain", "true")
+	err = c.do(ctx, explained, &raw)
 	return raw, err
 }
 

@@ -37,6 +37,8 @@ type Status struct {
 	Warnings               []string   `json:"warnings"`
 	CreatedAt              time.Time  `json:"created_at"`
 	UpdatedAt              time.Time  `json:"updated_at"`
+	// Explanation is what Explain says, where that was asked for.
+	Explanation string `json:"explanation,omitempty"`
 }
 
 // Status reads record and job in one round trip; what is still under way gets

@@ -84,6 +84,8 @@ type Accepted struct {
 type statusInput struct {
 	DocumentPath
 	Wait int `query:"wait" minimum:"0" maximum:"60" doc:"Seconds to wait for the document to be completed, duplicate, failed or canceled; answers as soon as it is"`
+	// Not always: a status is asked for often, and this costs several reads.
+	Explain bool `query:"explain" doc:"Also say why the document is not done, with the evidence"`
 }
 
 type statusOutput struct{ Body *document.Status }
@@ -205,6 +207,21 @@ func acceptedOutput(acc *document.Accepted) *processOutput {
 // status waits at most as long as it was asked to, ends early when the server
 // shuts down, and in any case answers where the document stands.
 func (a *api) status(ctx context.Context, in *statusInput) (*statusOutput, error) {
+	s, err := a.awaitStatus(ctx, in)
+	if err != nil || !in.Explain {
+		return &statusOutput{Body: s}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.requestTimeout)
+	defer cancel()
+	x, err := a.Documents.Explain(ctx, in.id())
+	if err != nil {
+		return nil, err
+	}
+	s.Explanation = x.Text
+	return &statusOutput{Body: s}, nil
+}
+
+func (a *api) awaitStatus(ctx context.Context, in *statusInput) (*document.Status, error) {
 	if in.Wait > 0 {
 		wait := min(time.Duration(in.Wait)*time.Second, maxWait)
 		waiting, cancel := untilDrained(ctx)
@@ -213,20 +230,13 @@ func (a *api) status(ctx context.Context, in *statusInput) (*statusOutput, error
 		drained := waiting.Err() != nil && ctx.Err() == nil
 		cancelTime()
 		cancel()
-		if err == nil {
-			return &statusOutput{Body: s}, nil
-		}
-		if !drained {
-			return nil, err
+		if err == nil || !drained {
+			return s, err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.requestTimeout)
 	defer cancel()
-	s, err := a.Documents.Status(ctx, in.id())
-	if err != nil {
-		return nil, err
-	}
-	return &statusOutput{Body: s}, nil
+	return a.Documents.Status(ctx, in.id())
 }
 
 func (a *api) record(ctx context.Context, in *DocumentPath) (*recordOutput, error) {

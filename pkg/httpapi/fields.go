@@ -85,6 +85,7 @@ func statusDocs() map[string]string {
 		"partial":                  "Some pages could not be read",
 		"failed_pages":             "Which",
 		"warnings":                 "What was not read as it should",
+		"explanation":              "Why it is not done, or how it ended, with the evidence; only with explain=true",
 		"created_at":               "When the upload URL was asked for, or the object taken in",
 		"updated_at":               "When something last changed",
 	}
