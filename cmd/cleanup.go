@@ -44,7 +44,7 @@ func (a *app) cleanupCommand() *cobra.Command {
   docsvc cleanup --daily            docsvc cleanup --s3-cleanup
   docsvc cleanup --orphaned-files   docsvc cleanup --expired-uploads
 
-Run without a terminal it prints nothing when all is well.`,
+Run without a terminal it prints nothing when all is well, but with --wait.`,
 		Args: noSuchCommand,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -40,7 +40,7 @@ func (a *app) documentsTextCommand() *cobra.Command {
 			return w.Flush()
 		}),
 	}
-	c.Flags().StringVar(&out, "out", "", "write it to this file")
+	c.Flags().StringVar(&out, "out", "", "write it to this file; - is stdout")
 	f.add(c)
 	return c
 }

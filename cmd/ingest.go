@@ -70,7 +70,7 @@ it at once. Exit status: 0 all is there, 1 something failed, 130 interrupted.
 	c.Flags().BoolVar(&f.wait, "wait", true, "wait until the documents are processed")
 	c.Flags().BoolVar(&f.noWait, "no-wait", false, "end when they are handed over")
 	c.Flags().IntVar(&f.parallel, "parallel", 4, fmt.Sprintf("files to upload at a time, 1 to %d", maxParallel))
-	c.Flags().BoolVar(&f.allowDuplicate, "allow-duplicate", false, "make a document of a file or text that is there already")
+	c.Flags().BoolVar(&f.allowDuplicate, "allow-duplicate", false, "make a document of a file or text that is there already, each time")
 	c.Flags().BoolVar(&f.retry, "retry", false, "process documents again that failed or were canceled before")
 	exclusive(c, "wait", "no-wait")
 	f.api.add(c)
