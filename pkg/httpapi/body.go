@@ -47,23 +47,24 @@ func readBody(timeout time.Duration, keyless bool, next http.Handler) http.Handl
 func body(w http.ResponseWriter, r *http.Request, timeout time.Duration) ([]byte, *Problem) {
 	tooLarge := newProblem("body_too_large",
 		fmt.Sprintf("The body is larger than %d bytes. A file doesn't go through this API: PUT it to its upload_url.", MaxBodyBytes))
+	control := http.NewResponseController(w)
 	if r.ContentLength > MaxBodyBytes {
+		discard(control, r.Body)
 		return nil, tooLarge
 	}
-	control := http.NewResponseController(w)
 	// The deadline is the connection's. net/http takes it off once a body was read to its end; without
 	// a body it would stand and end the request itself.
 	if control.SetReadDeadline(time.Now().Add(timeout)) == nil {
 		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBodyBytes))
+	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBodyBytes+1))
 	var netErr net.Error
-	var maxErr *http.MaxBytesError
 	switch {
+	case err == nil && len(data) > MaxBodyBytes:
+		discard(control, r.Body)
+		return nil, tooLarge
 	case err == nil:
 		return data, nil
-	case errors.As(err, &maxErr):
-		return nil, tooLarge
 	case errors.As(err, &netErr) && netErr.Timeout():
 		w.Header().Set("Connection", "close")
 		return nil, newProblem("request_timeout",
@@ -71,6 +72,16 @@ func body(w http.ResponseWriter, r *http.Request, timeout time.Duration) ([]byte
 	}
 	w.Header().Set("Connection", "close")
 	return nil, newProblem("unreadable_body", "The body ended early or is wrongly framed. Send the request again.")
+}
+
+// discard reads what a client still sends of a body that is refused, for a
+// second and a megabyte at most. A connection that is closed on unread bytes is
+// reset, and the client never sees why.
+func discard(control *http.ResponseController, rest io.Reader) {
+	if control.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	}
+	_, _ = io.CopyN(io.Discard, rest, 1<<20)
 }
 
 // acceptable checks type and syntax of a body. Without API keys a body has to
