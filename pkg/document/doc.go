@@ -75,8 +75,9 @@
 // Fields that this version does not know are stored and rebuilt as they are; a
 // file of a newer major version is left alone.
 //
-// Delete cancels the job, takes record, indexes, claims and counters out in one
-// script that also remembers the id, and then removes the objects. While the
+// Delete cancels and deletes the job, takes record, indexes, claims and counters
+// out in one script that also remembers the id, and then removes the objects.
+// Without the job no later retry makes the document again. While the
 // id is remembered nothing makes the document again: Rebuild and cleanup
 // know, and a worker at it is fenced. Keep removes what could not be removed, and
 // looks again when the upload URL has run out an hour ago, for what a client
