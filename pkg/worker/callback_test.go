@@ -186,3 +186,37 @@ func TestReturnedRetry(t *testing.T) {
 		t.Errorf("the error says %q", e)
 	}
 }
+
+// TestResultThatIsNotStored: a job whose result Redis or its writer refuses
+// has failed, and everybody is told so.
+func TestResultThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Start(t, redistest.RedisServer))
+	v := newReceiver(t)
+	settled := make(chan bool, 10)
+	c := r.likeJobs(r.config())
+	c.Webhooks = true
+	c.Handlers = append(c.Handlers, Handler{Func: "wrong", Run: func(context.Context, *Task) (Result, error) {
+		return Result{Effects: []rq.Effect{{Op: "FLUSHALL", Key: "k"}}, Settled: func(_ context.Context, accepted bool) { settled <- accepted }}, nil
+	}})
+	w := r.start(c)
+	id := r.enqueue(rq.Spec{Func: "wrong", OnSuccess: &rq.Callback{Func: "jobs.succeeded"}, OnFailure: &rq.Callback{Func: "jobs.failed"},
+		Webhooks: []rq.Webhook{{URL: v.URL + "/finished", Status: rq.StatusFinished}, {URL: v.URL + "/failed", Status: rq.StatusFailed}}})
+	r.await(id, rq.StatusFailed)
+	if wait(t, "an answer", settled) {
+		t.Error("the handler was told that its result was accepted")
+	}
+	w.Stop()
+	if err := w.end(); err != nil {
+		t.Error(err)
+	}
+	if got := v.all(); len(got) != 1 || !strings.HasPrefix(got[0], "GET /failed ") {
+		t.Errorf("webhooks: %q", got)
+	}
+	if got := r.calls(); len(got) != 2 || !strings.HasPrefix(got[0], "succeeded "+id) || !strings.HasPrefix(got[1], "failed "+id) {
+		t.Errorf("callbacks: %q", got)
+	}
+	if done, failed := r.log.lines("job finished"), r.log.lines("job failed"); len(done) != 0 || len(failed) != 1 || failed[0]["code"] != CodeBadResult {
+		t.Errorf("the log says %v, %v", done, failed)
+	}
+}

@@ -39,6 +39,11 @@ func (w *Worker) settle(base context.Context, r *run, res Result, err error) {
 		if !sent {
 			return
 		}
+		var unstored *unstoredError
+		if errors.As(fin.Err, &unstored) {
+			res, err = Result{Settled: res.Settled}, &Failure{Class: Permanent, Code: CodeBadResult, Err: unstored}
+			continue
+		}
 		var conflict *rq.ConditionError
 		if !errors.As(fin.Err, &conflict) {
 			w.report(r, out, fin)
@@ -129,9 +134,18 @@ func classify(err error) (rq.OutcomeKind, string) {
 	}
 }
 
-// finish sends an outcome until Redis has answered it. sent is false when the
-// worker gave up: it was killed while Redis was away, or Redis refuses every
-// form of the outcome. The lease brings the job back then.
+// unstoredError says that a result was refused for good; nothing was written.
+type unstoredError struct{ err error }
+
+func (u *unstoredError) Error() string {
+	return fmt.Sprintf("the job's result could not be stored: %v", u.err)
+}
+func (u *unstoredError) Unwrap() error { return u.err }
+
+// finish sends an outcome until Redis has answered it, or has refused a result
+// so often that it is an *unstoredError. sent is false when the worker gave up:
+// it was killed while Redis was away, or Redis refuses every form of the
+// outcome. The lease brings the job back then.
 func (w *Worker) finish(base context.Context, r *run, out rq.Outcome) (fin rq.Finished, sent bool) {
 	waiting := "finishing job " + r.claimed.Execution.JobID
 	defer w.outages.up(waiting)
@@ -154,9 +168,7 @@ func (w *Worker) finish(base context.Context, r *run, out rq.Outcome) (fin rq.Fi
 			w.outages.down(waiting, err)
 		} else if rejected++; rejected == maxRejected && (out.Kind == rq.OutcomeFinish || out.Kind == rq.OutcomeReturned) {
 			r.task.Log.Error().Err(err).Msg("the result cannot be stored: failing the job instead")
-			out = rq.Outcome{Execution: out.Execution, Job: out.Job, Kind: rq.OutcomeFail, ErrorCode: CodeBadResult,
-				Error: fmt.Sprintf("the job's result could not be stored: %v", err)}
-			rejected = 0
+			return rq.Finished{Err: &unstoredError{err}}, true
 		}
 		if rejected == maxRejected || !pause(ctx, try) {
 			r.task.Log.Error().Err(err).Msg("giving up reporting the job's end: its lease brings it back")
