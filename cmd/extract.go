@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/extract/block"
-	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/filewalk"
 	"github.com/docsvc/docsvc/pkg/localextract"
 )
@@ -232,7 +232,7 @@ func (p *extractPrinter) summary() error {
 	}
 	if p.skipped[block.CodeUnsupported] > 0 {
 		var titles []string
-		for _, f := range detect.Formats() {
+		for _, f := range extract.Formats() {
 			titles = append(titles, f.Title)
 		}
 		fmt.Fprintf(p.stderr, "docsvc: what can be read: %s\n", strings.Join(titles, ", "))

@@ -11,8 +11,9 @@ func (s *services) extractPool(size int) (*extract.Pool, error) {
 	e := s.config.Extract
 	return extract.NewPool(extract.PoolOptions{
 		Args: []string{extractChild}, CacheDir: s.cacheDir(), Log: s.log,
-		MaxOutput: int64(e.MaxText), MaxPages: e.MaxPages, MemoryLimit: int64(e.Memory),
-		ProgressTimeout: e.ProgressTimeout, Size: size, Timeout: e.Timeout,
+		MaxExpanded: int64(e.MaxExpanded), MaxNesting: e.MaxNesting, MaxOutput: int64(e.MaxText), MaxPages: e.MaxPages,
+		MaxParts: e.MaxParts, MaxRatio: e.MaxRatio, MemoryLimit: int64(e.Memory),
+		ProgressTimeout: e.ProgressTimeout, RecycleAfter: e.RecycleAfter, Size: size, Timeout: e.Timeout,
 	})
 }
 

@@ -48,6 +48,11 @@ type Config struct {
 		Memory          Size          `mapstructure:"memory"`
 		MaxText         Size          `mapstructure:"max_text"`
 		MaxPages        int           `mapstructure:"max_pages"`
+		MaxExpanded     Size          `mapstructure:"max_expanded"`
+		MaxParts        int           `mapstructure:"max_parts"`
+		MaxNesting      int           `mapstructure:"max_nesting"`
+		MaxRatio        int           `mapstructure:"max_ratio"`
+		RecycleAfter    int           `mapstructure:"recycle_after"`
 		CacheDir        string        `mapstructure:"cache_dir"`
 	} `mapstructure:"extract"`
 	Chunks struct {

@@ -60,6 +60,11 @@ func Keys() []Key {
 		{Name: "extract.memory", Default: "512MiB", Help: "Memory of one parser process; above it the process is ended and the file fails."},
 		{Name: "extract.max_text", Default: "256MiB", Help: "Most text one file may give."},
 		{Name: "extract.max_pages", Default: "20000", Help: "Most pages one file may have."},
+		{Name: "extract.max_expanded", Default: "1GiB", Help: "Most that what is packed in one file may expand to, all of it together."},
+		{Name: "extract.max_parts", Default: "100000", Help: "Most parts a container may have, e.g. members of a zip archive."},
+		{Name: "extract.max_nesting", Default: "512", Help: "How deep elements may stand in one another."},
+		{Name: "extract.max_ratio", Default: "200", Help: "How many times its packed size a part of a container may expand to; parts up to 4 MiB are let through."},
+		{Name: "extract.recycle_after", Default: "200", Help: "Files a parser process reads before a new one takes its place; one that holds more than half of extract.memory is replaced at once."},
 		{Name: "extract.cache_dir", Help: "Directory for the PDF engine's compiled code; empty: docsvc below the user's cache directory."},
 
 		{Name: "chunks.max_tokens", Default: "500", Help: "Most tokens in a chunk."},

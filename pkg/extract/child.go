@@ -35,13 +35,13 @@ const childFD = 3
 // parent sends over descriptor 3 until that is closed, and returns the exit
 // code. Nothing else may use the process.
 func RunChild(ctx context.Context) int {
-	return runChild(ctx, registry(), detect.Detect)
+	return runChild(ctx, registry(), Detect)
 }
 
-// detector is detect.Detect, or what a test puts in its place.
-type detector func(r io.ReaderAt, size int64, name, declared string) (detect.Result, error)
+// detectFunc is Detect, or what a test puts in its place.
+type detectFunc func(r io.ReaderAt, size int64, name, declared string) (detect.Result, error)
 
-func runChild(ctx context.Context, formats []format, detect detector) int {
+func runChild(ctx context.Context, formats []format, detect detectFunc) int {
 	s, err := newChildServer(formats, detect)
 	if err == nil {
 		err = s.serve(ctx)
@@ -58,14 +58,14 @@ func runChild(ctx context.Context, formats []format, detect detector) int {
 type childServer struct {
 	conn    *net.UnixConn
 	formats []format
-	detect  detector
+	detect  detectFunc
 	out     *frameWriter
 	setup   setupMessage
 	started map[string]bool // formats whose parser is ready
 	loading atomic.Bool     // the memory limit is suspended
 }
 
-func newChildServer(formats []format, detect detector) (*childServer, error) {
+func newChildServer(formats []format, detect detectFunc) (*childServer, error) {
 	hardenChild()
 	file := os.NewFile(childFD, "channel")
 	conn, err := net.FileConn(file)
@@ -225,7 +225,8 @@ func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) err
 		sink := &frameSink{out: s.out, max: job.MaxOutput}
 		o := s.options()
 		o.Password, o.Charset = job.Password, found.Charset
-		o.MaxExpanded, o.MaxPages = job.MaxExpanded, job.MaxPages
+		o.MaxExpanded, o.MaxNesting, o.MaxRatio = job.MaxExpanded, job.MaxNesting, job.MaxRatio
+		o.MaxPages, o.MaxParts, o.Pages = job.MaxPages, job.MaxParts, job.Pages
 		if err := format.parse(ctx, f, info.Size(), o, sink); err != nil {
 			return err
 		}

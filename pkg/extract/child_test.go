@@ -109,7 +109,7 @@ func detectTest(r io.ReaderAt, size int64, name, declared string) (detect.Result
 	case '?':
 		return detect.Result{Format: "heavy", MIME: "application/x-heavy"}, nil
 	}
-	return detect.Detect(r, size, name, declared)
+	return Detect(r, size, name, declared)
 }
 
 // heavyStart takes more memory for a moment than a document may. It is not

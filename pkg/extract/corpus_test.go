@@ -13,7 +13,6 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/blocktest"
-	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/extract/docx"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
@@ -67,7 +66,7 @@ func readAll(t *testing.T, name string, raw []byte) (texts int) {
 			panic(p)
 		}
 	}()
-	if _, err := detect.Detect(bytes.NewReader(raw), int64(len(raw)), filepath.Base(name), ""); err != nil && blocktest.Code(err) == "" {
+	if _, err := extract.Detect(bytes.NewReader(raw), int64(len(raw)), filepath.Base(name), ""); err != nil && blocktest.Code(err) == "" {
 		t.Errorf("%s: detection: %v", name, err)
 	}
 	for _, parse := range []block.Parser{docx.Parse, html.Parse, markdown.Parse, plain.Parse} {

@@ -56,8 +56,13 @@ type jobMessage struct {
 	DeclaredType string `json:"declared_type"`
 	Password     string `json:"password,omitempty"`
 	MaxExpanded  int64  `json:"max_expanded"`
+	MaxNesting   int    `json:"max_nesting"`
 	MaxOutput    int64  `json:"max_output"`
 	MaxPages     int    `json:"max_pages"`
+	MaxParts     int    `json:"max_parts"`
+	MaxRatio     int    `json:"max_ratio"`
+
+	Pages block.PageRange `json:"pages"` // what is left of a document that ended a child before
 }
 
 type formatMessage struct {

@@ -35,10 +35,16 @@ type PoolOptions struct {
 	MaxExpanded int64
 	// MaxFileSize refuses bigger files, in bytes (5 GiB).
 	MaxFileSize int64
+	// MaxNesting bounds how deep elements may stand in one another (512).
+	MaxNesting int
 	// MaxOutput bounds the text of one document, in bytes (256 MiB).
 	MaxOutput int64
 	// MaxPages refuses paged documents with more pages (20000).
 	MaxPages int
+	// MaxParts refuses containers with more parts (100000).
+	MaxParts int
+	// MaxRatio refuses containers with a part that expands to more than so many times its size (200).
+	MaxRatio int
 	// MemoryLimit bounds the resident memory of one child, in bytes (512 MiB).
 	MemoryLimit int64
 	// ProgressTimeout ends a child that reported nothing for so long (60 s).
@@ -65,8 +71,11 @@ func (o PoolOptions) withDefaults() (PoolOptions, error) {
 	}
 	o.MaxExpanded = cmp.Or(o.MaxExpanded, 1<<30)
 	o.MaxFileSize = cmp.Or(o.MaxFileSize, 5<<30)
+	o.MaxNesting = cmp.Or(o.MaxNesting, 512)
 	o.MaxOutput = cmp.Or(o.MaxOutput, 256<<20)
 	o.MaxPages = cmp.Or(o.MaxPages, 20000)
+	o.MaxParts = cmp.Or(o.MaxParts, 100_000)
+	o.MaxRatio = cmp.Or(o.MaxRatio, 200)
 	o.MemoryLimit = cmp.Or(o.MemoryLimit, 512<<20)
 	o.ProgressTimeout = cmp.Or(o.ProgressTimeout, time.Minute)
 	o.RecycleAfter = cmp.Or(o.RecycleAfter, 200)
@@ -159,8 +168,11 @@ func (p *Pool) try(ctx context.Context, r Request, progress func(Progress)) (*Do
 		DeclaredType: r.DeclaredType,
 		Password:     r.Password,
 		MaxExpanded:  p.o.MaxExpanded,
+		MaxNesting:   p.o.MaxNesting,
 		MaxOutput:    p.o.MaxOutput,
 		MaxPages:     p.o.MaxPages,
+		MaxParts:     p.o.MaxParts,
+		MaxRatio:     p.o.MaxRatio,
 	}, r.File)
 	p.giveBack(c)
 	if err != nil {

@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
@@ -38,18 +39,36 @@ func registry() []format {
 	}
 }
 
+// detector tells the formats of the registry apart.
+func detector() *detect.Detector {
+	var names []string
+	for _, f := range registry() {
+		names = append(names, f.name)
+	}
+	return detect.New(names...)
+}
+
+// Formats lists the formats that can be read, in a fixed order.
+func Formats() []detect.Format { return detector().Formats() }
+
+// Detect tells what a file of size bytes is. The error is an *Error when it
+// can't be read, whatever it is called.
+func Detect(r io.ReaderAt, size int64, name, declared string) (detect.Result, error) {
+	return detector().Detect(r, size, name, declared)
+}
+
 // SupportedTypes lists the MIME types of the formats that can be read.
 func SupportedTypes() []string {
 	var types []string
-	for _, f := range detect.Formats() {
+	for _, f := range Formats() {
 		types = append(types, f.MIME)
 	}
 	return types
 }
 
 // Declared reports whether a file announced with this content type and name
-// may be of a supported format. The content decides later what it is.
-func Declared(contentType, filename string) bool { return detect.Declared(contentType, filename) }
+// may be of a format that can be read. The content decides later what it is.
+func Declared(contentType, filename string) bool { return detector().Declared(contentType, filename) }
 
 // Version names the extractor as a whole: while it is the same, the same file
 // gives the same document.

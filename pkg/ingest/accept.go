@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/docsvc/docsvc/pkg/extract/detect"
+	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/filewalk"
 )
 
@@ -42,7 +42,7 @@ func (c *Candidate) refuse() (reason, kind string) {
 // typeOf is the content type that a name stands for.
 func typeOf(name string) (contentType string, known bool) {
 	ext := strings.ToLower(path.Ext(name))
-	for _, f := range detect.Formats() {
+	for _, f := range extract.Formats() {
 		if slices.Contains(f.Extensions, ext) {
 			return f.MIME, true
 		}
@@ -53,7 +53,7 @@ func typeOf(name string) (contentType string, known bool) {
 // Endings are the endings of file names that are taken in, for messages.
 func Endings() string {
 	var list []string
-	for _, f := range detect.Formats() {
+	for _, f := range extract.Formats() {
 		list = append(list, f.Extensions...)
 	}
 	return strings.Join(list, " ")
@@ -62,7 +62,7 @@ func Endings() string {
 // checkContent is for a file that was named and whose name says nothing: the
 // same look that the server would take, before anything is sent.
 func checkContent(f *os.File, size int64) error {
-	_, err := detect.Detect(f, size, "", anyType)
+	_, err := extract.Detect(f, size, "", anyType)
 	return err
 }
 

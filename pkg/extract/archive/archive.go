@@ -6,9 +6,12 @@ package archive
 
 import (
 	"archive/zip"
+	"cmp"
 	"errors"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
@@ -26,19 +29,29 @@ const (
 	// are small, so the ratio only counts for parts above ratioFloor.
 	maxRatio   = 200
 	ratioFloor = 4 << 20
+	// maxParts bounds the parts of an archive when Limits don't say.
+	maxParts = 100_000
 )
 
-// Limits bound an archive, in bytes. Zero means the defaults.
+// Limits bound an archive. Zero means the defaults.
 type Limits struct {
-	Expanded int64 // all that is read from the archive together
-	Part     int64 // one part
+	Expanded int64 // all that is read from the archive together, in bytes
+	Part     int64 // one part, in bytes
+	Parts    int   // how many there may be
+	Ratio    int   // how many times its packed size a part may expand to
+	Nesting  int   // of elements in its XML; the readers of that ask for it
+}
+
+// LimitsOf are the limits that a parse is given.
+func LimitsOf(o block.Options) Limits {
+	return Limits{Expanded: o.MaxExpanded, Parts: o.MaxParts, Ratio: o.MaxRatio, Nesting: o.MaxNesting}
 }
 
 // Archive is an open zip container. It is for one goroutine.
 type Archive struct {
-	parts map[string]*zip.File
-	left  int64
-	part  int64
+	parts  map[string]*zip.File
+	left   int64
+	limits Limits
 }
 
 // Open reads the directory of a zip container of size bytes. An error is a
@@ -47,7 +60,7 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
 	meter := &meteredReaderAt{r: r, left: maxDirectory}
 	z, err := zip.NewReader(meter, size)
 	if meter.spent {
-		return nil, block.Errorf(block.CodeBomb, "This file is a zip archive with too many parts: its directory is over %d MiB.", maxDirectory>>20)
+		return nil, block.Errorf(block.CodeBomb, "This file is a zip archive with too many parts: its directory is over %d MiB. Send the documents in it one by one.", maxDirectory>>20)
 	}
 	if err != nil {
 		if meter.err != nil {
@@ -56,13 +69,11 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
 		return nil, block.Errorf(block.CodeCorrupt, "This file is damaged or incomplete: it is a zip archive that can't be opened (%v). Save it again and send it again.", err)
 	}
 	meter.open = true
-	a := &Archive{parts: make(map[string]*zip.File, len(z.File)), left: l.Expanded, part: l.Part}
-	if a.left <= 0 {
-		a.left = maxExpanded
+	l = l.withDefaults()
+	if len(z.File) > l.Parts {
+		return nil, block.Errorf(block.CodeBomb, "This file was refused: it is a zip archive of %d parts, more than the %d that are taken. Send the documents in it one by one.", len(z.File), l.Parts)
 	}
-	if a.part <= 0 {
-		a.part = maxPart
-	}
+	a := &Archive{parts: make(map[string]*zip.File, len(z.File)), left: l.Expanded, limits: l}
 	for _, f := range z.File {
 		name := canonical(f.Name)
 		if _, twice := a.parts[name]; twice || strings.HasSuffix(name, "/") {
@@ -72,6 +83,20 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Archive, error) {
 	}
 	return a, nil
 }
+
+func (l Limits) withDefaults() Limits {
+	l.Expanded = cmp.Or(max(l.Expanded, 0), maxExpanded)
+	l.Part = cmp.Or(max(l.Part, 0), maxPart)
+	l.Parts = cmp.Or(max(l.Parts, 0), maxParts)
+	l.Ratio = cmp.Or(max(l.Ratio, 0), maxRatio)
+	return l
+}
+
+// Limits are those that the archive was opened with, defaults filled in.
+func (a *Archive) Limits() Limits { return a.limits }
+
+// Names lists the parts, in the form in which names are compared, sorted.
+func (a *Archive) Names() []string { return slices.Sorted(maps.Keys(a.parts)) }
 
 // canonical is the form under which part names are compared: Office Open XML
 // names are case-insensitive, and some writers use backslashes.
@@ -126,12 +151,12 @@ func (p *partReader) Read(b []byte) (int, error) {
 	p.out += int64(n)
 	p.a.left -= int64(n)
 	switch {
-	case p.out > p.a.part:
-		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d MiB.", p.name, p.a.part>>20)
+	case p.out > p.a.limits.Part:
+		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d MiB. Split it into smaller documents.", p.name, p.a.limits.Part>>20)
 	case p.a.left < 0:
-		return 0, block.Errorf(block.CodeBomb, "This file was refused: it expands to more than is allowed, in part %q.", p.name)
-	case p.out > ratioFloor && p.out/maxRatio > p.packed:
-		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d times its size.", p.name, maxRatio)
+		return 0, block.Errorf(block.CodeBomb, "This file was refused: it expands to more than the %d MiB that are taken, in part %q. Split it into smaller documents.", p.a.limits.Expanded>>20, p.name)
+	case p.out > ratioFloor && p.out/int64(p.a.limits.Ratio) > p.packed:
+		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d times its size. If it is a real document, save it anew in the program it was made with.", p.name, p.a.limits.Ratio)
 	}
 	if err != nil && err != io.EOF {
 		return n, block.Errorf(block.CodeCorrupt, "This file is damaged: its part %q can't be unpacked (%v).", p.name, err)

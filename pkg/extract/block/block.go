@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -65,21 +66,41 @@ type Metadata struct {
 	Words    int        `json:"words,omitempty"`
 }
 
-// Options bound one parse. Zero means no limit but for Password.
+// Options bound one parse. Zero means the parser's own limit, or none, but
+// for Password, Charset and CacheDir.
 type Options struct {
 	Password string
 	// Charset is the charset parameter of the declared content type, a hint for text and HTML.
 	Charset string
 	// MaxExpanded bounds what may come out of a compressed container, in bytes.
 	MaxExpanded int64
+	// MaxNesting bounds how deep elements, groups, parts or messages stand in one another.
+	MaxNesting int
 	// MaxPages bounds the pages of a paged document.
 	MaxPages int
+	// MaxParts bounds the parts of a container: members of a zip archive, parts of a mail, sheets.
+	MaxParts int
+	// MaxRatio bounds how many times its packed size a part may expand to.
+	MaxRatio int
 	// CacheDir is where a parser may keep compiled code between processes. It must check that
 	// nobody else can write there.
 	CacheDir string
 	// MemoryLimit is what the parser's process may use in all, in bytes.
 	MemoryLimit int64
+	// Pages are the pages to read, all when it is the zero value. A parser that has no pages, or
+	// can't begin in the middle, ignores it.
+	Pages PageRange
 }
+
+// PageRange is a part of a paged document, with pages in it that are left out
+// because an earlier try broke on them.
+type PageRange struct {
+	From int   `json:"from,omitempty"` // first page, counted from 1; 0 is 1
+	Skip []int `json:"skip,omitempty"` // in ascending order
+}
+
+// Skips reports whether page n is not to be read.
+func (r PageRange) Skips(n int) bool { return n < r.From || slices.Contains(r.Skip, n) }
 
 // Sink receives a document while it is parsed. An error from it (a limit was
 // reached, the reader went away) ends the parse and is returned by it.
@@ -104,19 +125,27 @@ const TextIncomplete = "text_incomplete: "
 // only through ReadAt, and return *Error for anything wrong with the file.
 type Parser func(ctx context.Context, f *os.File, size int64, o Options, sink Sink) error
 
-// Codes of Error.
+// Codes of Error. What each means to whoever sent the file, and whether it is
+// tried again, is documented in docs/api.md.
 const (
 	CodeEncrypted   = "encrypted"
 	CodeCorrupt     = "corrupt"
 	CodeUnsupported = "unsupported"
 	CodeTooLarge    = "too_large"
-	CodeEmpty       = "empty"
-	CodeNoText      = "no_text"
+	CodeEmpty       = "empty"     // no bytes at all
+	CodeNoText      = "no_text"   // read to the end, and there is none: blank
+	CodeNeedsOCR    = "needs_ocr" // there are pictures of text, or text without characters
 	CodeBomb        = "bomb"
 	CodeTimeout     = "timeout"
 	CodeMemory      = "memory"
 	CodeCrash       = "crash"
 )
+
+// Codes lists all codes of Error.
+func Codes() []string {
+	return []string{CodeEncrypted, CodeCorrupt, CodeUnsupported, CodeTooLarge, CodeEmpty, CodeNoText,
+		CodeNeedsOCR, CodeBomb, CodeTimeout, CodeMemory, CodeCrash}
+}
 
 // Error says why a file gave no text. Message is a sentence for people, with
 // what to do about it where there is something to do.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -19,50 +20,70 @@ const maxListing = 4 << 20
 func zipped(r io.ReaderAt, size int64, h hints) (Format, error) {
 	a, err := archive.Open(r, size, archive.Limits{Part: maxListing, Expanded: maxListing})
 	if err != nil {
-		if f, ok := h.format(); ok && f.Name != DOCX {
+		if f, ok := h.format(); ok && !isZip(f.Name) {
 			return Format{}, h.refuse(kind{"a zip archive, and a damaged one", ""})
 		}
 		return Format{}, err
 	}
 	if a.Has("[Content_Types].xml") {
-		return office(a, h)
+		return officeFormat(a, h)
 	}
-	if a.Has("mimetype") {
-		switch t := firstLine(a, "mimetype"); {
-		case strings.HasPrefix(t, "application/vnd.oasis.opendocument.text"):
-			return Format{}, h.refuse(kind{"an OpenDocument text (ODT)", "Save it as DOCX or PDF."})
-		case strings.HasPrefix(t, "application/vnd.oasis.opendocument"):
-			return Format{}, h.refuse(kind{"an OpenDocument file (" + t + ")", "Save it as PDF."})
-		case t == "application/epub+zip":
-			return Format{}, h.refuse(kind{"an e-book (EPUB)", "Convert it to PDF or HTML."})
+	t := firstLine(a, "mimetype")
+	for _, name := range []string{ODT, ODS, ODP} {
+		if strings.HasPrefix(t, formatNamed(name).MIME) {
+			return formatNamed(name), nil
 		}
 	}
-	if a.Has("META-INF/MANIFEST.MF") {
+	switch {
+	case t == formatNamed(EPUB).MIME, t == "" && a.Has("META-INF/container.xml"):
+		return formatNamed(EPUB), nil
+	case strings.HasPrefix(t, odf):
+		return Format{}, h.refuse(kind{"an OpenDocument file (" + t + ")", "Save it as PDF."})
+	case a.Has("META-INF/MANIFEST.MF"):
 		return Format{}, h.refuse(kind{"a Java archive", ""})
 	}
 	return Format{}, h.refuse(kind{"a zip archive", "Unpack it and send the documents in it."})
 }
 
-// office tells text documents from other Office Open XML.
-func office(a *archive.Archive, h hints) (Format, error) {
+// isZip reports whether files of a format are zip archives.
+func isZip(format string) bool {
+	switch format {
+	case DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB:
+		return true
+	}
+	return false
+}
+
+// officeFormat tells the kinds of Office Open XML apart: by the content type of
+// the main part, else by its usual name, where content types are wrong.
+func officeFormat(a *archive.Archive, h hints) (Format, error) {
 	pkg, err := ooxml.Open(context.Background(), a) // a few megabytes at most
 	if err != nil {
 		return Format{}, err
 	}
-	for _, main := range []string{
-		"wordprocessingml.document.main", "wordprocessingml.template.main", "ms-word.document.macroenabled", "ms-word.template.macroenabled",
-	} {
-		if pkg.HasType(main) {
-			return formatNamed(DOCX), nil
+	kinds := []struct {
+		format, main string
+		types        []string
+	}{
+		{DOCX, "word/document.xml", []string{"wordprocessingml.document.main", "wordprocessingml.template.main",
+			"ms-word.document.macroenabled", "ms-word.template.macroenabled"}},
+		{PPTX, "ppt/presentation.xml", []string{"presentationml.presentation.main", "presentationml.slideshow.main", "presentationml.template.main",
+			"ms-powerpoint.presentation.macroenabled", "ms-powerpoint.slideshow.macroenabled", "ms-powerpoint.template.macroenabled"}},
+		{XLSX, "xl/workbook.xml", []string{"spreadsheetml.sheet.main", "spreadsheetml.template.main",
+			"ms-excel.sheet.macroenabled", "ms-excel.template.macroenabled"}},
+	}
+	for _, k := range kinds {
+		if slices.ContainsFunc(k.types, pkg.HasType) {
+			return formatNamed(k.format), nil
 		}
 	}
-	switch {
-	case pkg.HasType("presentationml.presentation.main"), pkg.HasType("presentationml.slideshow.main"), pkg.HasType("presentationml.template.main"):
-		return Format{}, h.refuse(kind{"a PowerPoint presentation", "Save it as PDF."})
-	case pkg.HasType("spreadsheetml.sheet.main"), pkg.HasType("spreadsheetml.template.main"), pkg.HasType("ms-excel.sheet"):
-		return Format{}, h.refuse(kind{"an Excel workbook", "Save it as PDF."})
-	case a.Has("word/document.xml"): // content types that are wrong, in a document that is none the less one
-		return formatNamed(DOCX), nil
+	if pkg.HasType("ms-excel.sheet") {
+		return Format{}, h.refuse(kind{"an Excel workbook in binary form (XLSB)", "Save it as XLSX or PDF."})
+	}
+	for _, k := range kinds {
+		if a.Has(k.main) {
+			return formatNamed(k.format), nil
+		}
 	}
 	return Format{}, h.refuse(kind{"an Office file, but not a text document", "Save it as PDF."})
 }
@@ -84,24 +105,24 @@ func firstLine(a *archive.Archive, part string) string {
 const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 // ole tells what such a container is, by the names in its directory.
-func ole(r io.ReaderAt, size int64, h hints) *block.Error {
+func ole(r io.ReaderAt, size int64, h hints) (Format, error) {
 	names := map[string]bool{}
 	for _, n := range oleNames(r, size) {
 		names[n] = true
 	}
 	switch {
 	case names["EncryptedPackage"]:
-		return block.Errorf(block.CodeEncrypted, "This document is encrypted with a password. Save it without one and upload it again.")
+		return Format{}, block.Errorf(block.CodeEncrypted, "This document is encrypted with a password. Save it without one and upload it again.")
 	case names["WordDocument"]:
-		return h.refuse(kind{"a Word 97-2003 document (DOC)", "Save it as DOCX or PDF."})
+		return formatNamed(DOC), nil
 	case names["Workbook"], names["Book"]:
-		return h.refuse(kind{"an Excel 97-2003 workbook (XLS)", "Save it as PDF."})
+		return formatNamed(XLS), nil
 	case names["PowerPoint Document"]:
-		return h.refuse(kind{"a PowerPoint 97-2003 presentation (PPT)", "Save it as PDF."})
+		return formatNamed(PPT), nil
 	case names["__properties_version1.0"]:
-		return h.refuse(kind{"an Outlook message (MSG)", "Save it as HTML or text."})
+		return formatNamed(MSG), nil
 	}
-	return h.refuse(kind{"an old Office file (OLE container)", "Save it as DOCX or PDF."})
+	return Format{}, h.refuse(kind{"an old Office file (OLE container)", "Save it as DOCX or PDF."})
 }
 
 // oleNames reads the names of a compound file's directory ([MS-CFB] 2.6), as

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -30,7 +31,7 @@ const (
 
 // Detect looks at the content of a file of size bytes. The error is a
 // *block.Error (encrypted, unsupported, empty, corrupt) unless reading failed.
-func Detect(r io.ReaderAt, size int64, name, declared string) (Result, error) {
+func (d *Detector) Detect(r io.ReaderAt, size int64, name, declared string) (Result, error) {
 	if size == 0 {
 		return Result{}, block.Errorf(block.CodeEmpty, "This file is empty. Check it and upload it again.")
 	}
@@ -39,10 +40,13 @@ func Detect(r io.ReaderAt, size int64, name, declared string) (Result, error) {
 	if err != nil && err != io.EOF {
 		return Result{}, fmt.Errorf("reading the start of the file: %w", err)
 	}
-	h := hints{name: name, declared: declared}
+	h := hints{Detector: d, name: name, declared: declared}
 	format, err := find(r, size, head[:n], h)
 	if err != nil {
 		return Result{}, err
+	}
+	if !d.reads(format.Name) {
+		return Result{}, h.refuse(kind{format.Called, format.Advice})
 	}
 	res := Result{Format: format.Name, MIME: format.MIME, Charset: h.charset()}
 	if warning := h.mismatch(format); warning != "" {
@@ -56,15 +60,17 @@ func find(r io.ReaderAt, size int64, head []byte, h hints) (Format, error) {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")), bytes.HasPrefix(head, []byte("PK\x07\x08")):
 		return zipped(r, size, h)
 	case bytes.HasPrefix(head, []byte(oleMagic)):
-		return Format{}, ole(r, size, h)
+		return ole(r, size, h)
+	case bytes.HasPrefix(head, []byte(`{\rtf`)):
+		return formatNamed(RTF), nil
 	case isPDF(head, h):
 		return formatNamed(PDF), nil
 	}
 	text, ok := decode(head, size)
-	if ok && !textLookalike(head) {
+	if ok && !bytes.HasPrefix(head, []byte("%!PS")) {
 		return textFormat(text, h), nil
 	}
-	return Format{}, h.refuse(other(head))
+	return other(head, h)
 }
 
 func isPDF(head []byte, h hints) bool {
@@ -78,36 +84,33 @@ func isPDF(head []byte, h hints) bool {
 	return isBinary(head) // a text may speak of "%PDF-"
 }
 
-// textLookalike reports formats that are made of text but not meant to be
-// read as one.
-func textLookalike(head []byte) bool {
-	return bytes.HasPrefix(head, []byte(`{\rtf`)) || bytes.HasPrefix(head, []byte("%!PS"))
-}
-
-// other names a file that can't be read, as far as its content says what it is.
-func other(head []byte) kind {
-	switch {
-	case bytes.HasPrefix(head, []byte(`{\rtf`)):
-		return kind{"a Rich Text document (RTF)", "Save it as DOCX or PDF."}
-	case bytes.HasPrefix(head, []byte("%!PS")):
-		return kind{"a PostScript file", "Save it as PDF."}
+// other names a file that is no text and no container, as far as its content
+// says what it is.
+func other(head []byte, h hints) (Format, error) {
+	if bytes.HasPrefix(head, []byte("%!PS")) {
+		return Format{}, h.refuse(kind{"a PostScript file", "Save it as PDF."})
 	}
 	m := mimetype.Detect(head)
 	top, _, _ := strings.Cut(m.String(), "/")
 	switch {
 	case m.Is("application/octet-stream"):
-		return kind{}
+		return Format{}, h.refuse(kind{})
 	case top == "image":
-		return kind{"an image (" + m.String() + ")", "Text recognition (OCR) is not available."}
+		f := formatNamed(Image)
+		if m.Is(f.MIME) || slices.ContainsFunc(f.Aliases, m.Is) {
+			f.MIME, f.Called = m.String(), f.Called+" ("+m.String()+")"
+			return f, nil
+		}
+		return Format{}, h.refuse(kind{"an image (" + m.String() + ")", "Save it as PNG."})
 	case top == "audio", top == "video":
-		return kind{"a recording (" + m.String() + ")", ""}
+		return Format{}, h.refuse(kind{"a recording (" + m.String() + ")", ""})
 	}
 	for p := m; p != nil; p = p.Parent() {
 		if p.Is("text/plain") { // made of text it isn't, or we would not be here
-			return kind{}
+			return Format{}, h.refuse(kind{})
 		}
 	}
-	return kind{"a file of the type " + m.String(), ""}
+	return Format{}, h.refuse(kind{"a file of the type " + m.String(), ""})
 }
 
 // kind is what a file that can't be read is, and what to do about it.
@@ -120,13 +123,13 @@ func (h hints) refuse(k kind) *block.Error {
 	case k.name == "" && known:
 		return block.Errorf(block.CodeCorrupt, "This file was declared as %s, but it is none, or damaged from the first byte on. Check it and upload it again.", declared.Title)
 	case k.name == "":
-		return block.Errorf(block.CodeUnsupported, "This file is of a type that is not known. docsvc reads %s.", titles())
+		return block.Errorf(block.CodeUnsupported, "This file is of a type that is not known. docsvc reads %s.", h.titles())
 	}
 	s := "This file is " + k.name + "."
 	if known {
 		s = fmt.Sprintf("This file was declared as %s, but it is %s.", declared.Title, k.name)
 	}
-	s += " docsvc reads " + titles() + "."
+	s += " docsvc reads " + h.titles() + "."
 	if k.advice != "" {
 		s += " " + k.advice
 	}

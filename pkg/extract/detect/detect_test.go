@@ -72,6 +72,9 @@ func oleOf(names ...string) []byte {
 	return b
 }
 
+// testDetector reads what docsvc began with.
+func testDetector() *Detector { return New(PDF, DOCX, HTML, Markdown, Text) }
+
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -140,7 +143,7 @@ func TestDetect(t *testing.T) {
 		"text declared as pdf":       {"just words", "a.pdf", "application/pdf", Text, "declared as PDF, but it is plain text"},
 		"text as something else":     {"BM is no picture here, GIF89a neither", "", "", Text, ""},
 	} {
-		got, err := Detect(strings.NewReader(c.raw), int64(len(c.raw)), c.file, c.declared)
+		got, err := testDetector().Detect(strings.NewReader(c.raw), int64(len(c.raw)), c.file, c.declared)
 		var coded *block.Error
 		switch {
 		case errors.As(err, &coded):
@@ -159,12 +162,12 @@ func TestDetect(t *testing.T) {
 
 func TestDetectPassesOnCharsetAndReadErrors(t *testing.T) {
 	t.Parallel()
-	got, err := Detect(strings.NewReader("x"), 1, "", `text/plain; charset="ISO-8859-15"`)
+	got, err := testDetector().Detect(strings.NewReader("x"), 1, "", `text/plain; charset="ISO-8859-15"`)
 	if err != nil || got.Charset != "ISO-8859-15" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	gone := errors.New("disk gone")
-	if _, err := Detect(failing{gone}, 5, "", ""); !errors.Is(err, gone) {
+	if _, err := testDetector().Detect(failing{gone}, 5, "", ""); !errors.Is(err, gone) {
 		t.Errorf("%v", err)
 	}
 }
@@ -181,12 +184,12 @@ func TestDeclared(t *testing.T) {
 		"application/vnd.openxmlformats-officedocument.wordprocessingml.document": true,
 		"application/msword": false, "image/png": false, "application/zip": false, "text/csv": false, "nonsense": false, "application/pdf2": false,
 	} {
-		if got := Declared(contentType, "a.pdf"); got != want {
+		if got := testDetector().Declared(contentType, "a.pdf"); got != want {
 			t.Errorf("%q: %v", contentType, got)
 		}
 	}
-	for _, f := range Formats() {
-		if !Declared(f.MIME, "") || f.Title == "" || len(f.Extensions) == 0 {
+	for _, f := range testDetector().Formats() {
+		if !testDetector().Declared(f.MIME, "") || f.Title == "" || len(f.Extensions) == 0 {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -198,10 +201,53 @@ func FuzzDetect(f *testing.F) {
 	f.Add(oleOf("WordDocument", "a", "b", "c", "d"), "", "")
 	f.Add([]byte("<!-- <?xml ?> # [a](b) **c**"), "a.md", "text/html; charset=;;")
 	f.Fuzz(func(t *testing.T, raw []byte, name, declared string) {
-		got, err := Detect(bytes.NewReader(raw), int64(len(raw)), name, declared)
+		got, err := testDetector().Detect(bytes.NewReader(raw), int64(len(raw)), name, declared)
 		var coded *block.Error
 		if err != nil && (!errors.As(err, &coded) || coded.Message == "") || err == nil && formatNamed(got.Format).Name == "" {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	})
+}
+
+// A format becomes readable by its name alone: telling it apart is here already.
+func TestEveryFormatIsToldApart(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, f := range known() {
+		names = append(names, f.Name)
+		if f.Called == "" || f.MIME == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	all := New(names...)
+	mail := "Received: by x\r\n\tfor y\r\nFrom: a@example.org\r\nTo: b@example.org\r\nSubject: s\r\n\r\nbody"
+	for name, c := range map[string]struct{ raw, file, declared, want, mime string }{
+		"pptx":                       {string(officeFile(t, "presentationml.presentation.main")), "", "", PPTX, ""},
+		"xlsx":                       {string(officeFile(t, "spreadsheetml.sheet.main")), "", "", XLSX, ""},
+		"pptx without content types": {string(zipOf(t, "[Content_Types].xml", "<Types/>", "ppt/presentation.xml", "x")), "", "", PPTX, ""},
+		"odt":                        {string(zipOf(t, "mimetype", formatNamed(ODT).MIME)), "", "", ODT, ""},
+		"odt template":               {string(zipOf(t, "mimetype", formatNamed(ODT).MIME+"-template")), "", "", ODT, ""},
+		"ods":                        {string(zipOf(t, "mimetype", formatNamed(ODS).MIME)), "", "", ODS, ""},
+		"odp":                        {string(zipOf(t, "mimetype", formatNamed(ODP).MIME)), "", "", ODP, ""},
+		"epub":                       {string(zipOf(t, "mimetype", "application/epub+zip\n")), "", "", EPUB, ""},
+		"epub, no mimetype":          {string(zipOf(t, "META-INF/container.xml", "x")), "", "", EPUB, ""},
+		"doc":                        {string(oleOf("Root Entry", "WordDocument")), "", "", DOC, ""},
+		"xls":                        {string(oleOf("Root Entry", "Book")), "", "", XLS, ""},
+		"ppt":                        {string(oleOf("Root Entry", "PowerPoint Document")), "", "", PPT, ""},
+		"msg":                        {string(oleOf("Root Entry", "__properties_version1.0")), "", "", MSG, ""},
+		"rtf":                        {`{\rtf1\ansi hello}`, "a.doc", "", RTF, ""},
+		"csv":                        {"a;b\n1;2\n", "a.csv", "", CSV, ""},
+		"csv undeclared":             {"a;b\n1;2\n", "", "", Text, ""},
+		"mail":                       {mail, "", "", EML, ""},
+		"mail as html":               {mail, "a.html", "", EML, ""},
+		"half a mail":                {"Subject: x\n\nbody", "a.eml", "", EML, ""},
+		"a list of terms":            {"Note: x\nTodo: y\nSubject: z\n\nbody", "", "", Text, ""},
+		"png":                        {"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "", "", Image, "image/png"},
+		"jpeg":                       {"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "", "", Image, "image/jpeg"},
+	} {
+		got, err := all.Detect(strings.NewReader(c.raw), int64(len(c.raw)), c.file, c.declared)
+		if err != nil || got.Format != c.want || c.mime != "" && got.MIME != c.mime {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
 }

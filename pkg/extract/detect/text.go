@@ -47,8 +47,12 @@ func textFormat(text string, h hints) Format {
 	declared, known := h.format()
 	start := opening(text)
 	switch {
+	case h.reads(EML) && isMail(text, known && declared.Name == EML):
+		return formatNamed(EML)
 	case isPage(start):
 		return formatNamed(HTML)
+	case known && declared.Name == CSV && h.reads(CSV):
+		return declared
 	case known && declared.Name == HTML:
 		if anyTag.MatchString(text) {
 			return declared
@@ -63,6 +67,34 @@ func textFormat(text string, h hints) Format {
 	}
 	return formatNamed(Text)
 }
+
+// mailHeader is a line that only headers of mails begin with.
+var mailHeader = regexp.MustCompile(`(?i)^(received|return-path|message-id|mime-version|delivered-to|x-[a-z-]+|from|to|cc|subject|date|reply-to|sender|content-type|content-transfer-encoding|dkim-signature|authentication-results|arc-[a-z-]+|list-[a-z-]+|in-reply-to|references|user-agent|thread-[a-z-]+|importance|bcc):`)
+
+// isMail reports whether a text begins with the header of a mail: at least
+// three fields, most of kinds that mails have, then an empty line; one field is
+// enough when it was declared as one.
+func isMail(text string, declared bool) bool {
+	fields, all := 0, 0
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		switch {
+		case line == "":
+			return fields > 0 && declared || fields >= 3 && 3*fields >= 2*all
+		case i == 0 && strings.HasPrefix(line, "From "), line[0] == ' ', line[0] == '\t': // an mbox's mark; a field goes on
+		case mailHeader.MatchString(line):
+			fields++
+			all++
+		case anyHeader.MatchString(line):
+			all++
+		default:
+			return false
+		}
+	}
+	return fields > 0 && declared || fields >= 3 && 3*fields >= 2*all
+}
+
+var anyHeader = regexp.MustCompile(`^[!-9;-~]+:`)
 
 // opening is the text from its first content on: without byte order mark,
 // blanks, XML declaration and comments.

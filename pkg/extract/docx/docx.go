@@ -27,7 +27,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	if n, _ := f.ReadAt(head, 0); string(head[:n]) == oleMagic {
 		return block.Errorf(block.CodeEncrypted, "This document is encrypted with a password or has an old Office format. Save it without a password, as DOCX.")
 	}
-	a, err := archive.Open(f, size, archive.Limits{Expanded: o.MaxExpanded})
+	a, err := archive.Open(f, size, archive.LimitsOf(o))
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ func (p *Package) Read(ctx context.Context, part string, visit func(*Reader, Tok
 	}
 	defer func() { _ = rc.Close() }()
 	x := NewReader(ctx, rc)
+	x.BoundDepth(p.Limits().Nesting)
 	for {
 		t, err := x.Next()
 		switch {

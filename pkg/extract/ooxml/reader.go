@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// maxDepth bounds the nesting of elements; documents of people stay below 100.
+	// maxDepth bounds the nesting of elements when the archive's limits don't say; documents of
+	// people stay below 100.
 	maxDepth = 512
 	// maxMarkup bounds what stands between two "<": one text, or one element with its attributes.
 	maxMarkup = 16 << 20
@@ -84,6 +85,8 @@ type Reader struct {
 	open   []string // names of the open elements
 	tokens int
 
+	maxDepth int // of open elements
+
 	prefixes map[string]string // prefix in the file -> prefix of the standard
 	names    map[xml.Name]string
 	undo     []binding
@@ -119,7 +122,14 @@ func NewReader(ctx context.Context, r io.Reader) *Reader {
 		}
 		return charset.NewReaderLabel(label, in)
 	}
-	return &Reader{ctx: ctx, d: d, guard: guard, prefixes: map[string]string{"xml": "xml"}, names: map[xml.Name]string{}}
+	return &Reader{ctx: ctx, d: d, guard: guard, maxDepth: maxDepth, prefixes: map[string]string{"xml": "xml"}, names: map[xml.Name]string{}}
+}
+
+// BoundDepth refuses elements nested deeper than n; 0 leaves the default.
+func (r *Reader) BoundDepth(n int) {
+	if n > 0 {
+		r.maxDepth = n
+	}
 }
 
 // Depth is the number of open elements.
@@ -164,8 +174,8 @@ func (r *Reader) fault(err error) error {
 }
 
 func (r *Reader) start(t xml.StartElement) (Token, error) {
-	if len(r.open) >= maxDepth {
-		return Token{}, block.Errorf(block.CodeBomb, "This document was refused: its XML is nested more than %d levels deep.", maxDepth)
+	if len(r.open) >= r.maxDepth {
+		return Token{}, block.Errorf(block.CodeBomb, "This document was refused: its XML is nested more than %d levels deep. If it is a real document, save it anew in the program it was made with.", r.maxDepth)
 	}
 	for _, a := range t.Attr {
 		if a.Name.Space == "xmlns" {
@@ -312,7 +322,7 @@ func (g *markupGuard) Read(b []byte) (int, error) {
 		g.run += n
 	}
 	if g.run > maxMarkup {
-		err = block.Errorf(block.CodeBomb, "This document was refused: its XML holds a single text or tag of more than %d MiB.", maxMarkup>>20)
+		err = block.Errorf(block.CodeBomb, "This document was refused: its XML holds a single text or tag of more than %d MiB. Split it into smaller documents.", maxMarkup>>20)
 		n = 0
 	}
 	if err != nil && err != io.EOF && g.err == nil {
