@@ -23,6 +23,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/docsvc/docsvc/pkg/porttest"
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
@@ -89,7 +90,7 @@ func TestRedisTLS(t *testing.T) {
 	ca := newAuthority(t, "ca")
 	ca.issue("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	ca.issue("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	addr := redistest.FreeAddr(t)
+	addr := porttest.Addr(t)
 	_, port, _ := strings.Cut(addr, ":")
 	s := siteOn(t, redistest.StartWith(t, "--tls-port", port, "--tls-auth-clients", "yes",
 		"--tls-cert-file", ca.file("server.pem"), "--tls-key-file", ca.file("server.key"), "--tls-ca-cert-file", ca.file("ca.pem")))
@@ -287,6 +288,7 @@ func TestRedisSentinel(t *testing.T) {
 		t.Fatalf("the replica does not follow: %d, %v", n, err)
 	}
 	primary.Kill()
+	redistest.Promote(t, sentinel, "docs", "of-sentinel")
 	release()
 	s.until("the replica to be promoted", func() error {
 		info, err := replica.Client(t).Info(context.Background(), "replication").Result()

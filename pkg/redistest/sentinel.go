@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/docsvc/docsvc/pkg/porttest"
 )
 
 // HasTLS reports whether the redis-server was built with TLS. One that was not
@@ -44,18 +46,19 @@ func StartReplica(t *testing.T, primary *Server) *Server {
 }
 
 // StartSentinel runs a Sentinel that watches primary under a name, and that
-// alone promotes a replica once the primary has been silent for half a second.
-// It waits until Sentinel knows the replicas given. password, when not empty,
-// is what Sentinel asks its own clients for.
+// alone promotes a replica once the primary has been silent for a minute: none
+// that only waits for its turn on a busy machine is taken for dead; Promote
+// makes it sooner. It waits until Sentinel knows the replicas given. password,
+// when not empty, is what Sentinel asks its own clients for.
 func StartSentinel(t *testing.T, name string, primary *Server, replicas int, password string) (addr string) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(primary.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = FreeAddr(t)
+	addr = porttest.Addr(t)
 	_, own, _ := strings.Cut(addr, ":")
-	conf := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 5000\n",
+	conf := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %s 60000\nsentinel failover-timeout %s 5000\n",
 		own, name, host, port, name, name)
 	if password != "" {
 		conf += "requirepass " + password + "\n"
@@ -82,4 +85,20 @@ func StartSentinel(t *testing.T, name string, primary *Server, replicas int, pas
 	}
 	t.Fatalf("Sentinel finds no %d replicas of %s", replicas, primary.Addr)
 	return ""
+}
+
+// Promote has Sentinel promote a replica of a primary that was killed, as it
+// does by itself after a while.
+func Promote(t *testing.T, sentinel, name, password string) {
+	t.Helper()
+	c := redis.NewSentinelClient(&redis.Options{Addr: sentinel, Password: password, DisableIdentity: true})
+	defer func() { _ = c.Close() }()
+	var err error
+	for range 1000 {
+		if err = c.Failover(context.Background(), name).Err(); err == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("Sentinel promotes nobody: %v", err)
 }

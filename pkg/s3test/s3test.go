@@ -15,6 +15,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/docsvc/docsvc/pkg/objstore"
+	"github.com/docsvc/docsvc/pkg/porttest"
 )
 
 // Server is a running S3 server with one empty bucket.
@@ -41,7 +42,10 @@ func Start(t testing.TB) *Server {
 		t.Fatalf("starting the test S3 server: %v", err)
 	}
 	s.handler = faults{server: s, next: store}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", porttest.Addr(t)) // a port that nobody is given between Stop and Restart
+	if err != nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatalf("starting the test S3 server: %v", err)
 	}
