@@ -2,6 +2,7 @@ package rq
 
 import (
 	"cmp"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -54,8 +55,11 @@ type Client struct {
 	scheduler scheduler
 	slots     slots
 	waits     waits
+	strays    strays
 	sweeps    sweeps
-	fixedTime func() time.Time // the time scripts go by, for tests; nil: the server's
+	// recovering is how far RecoverExpired has come in queues of others.
+	recovering atomic.Uint32
+	fixedTime  func() time.Time // the time scripts go by, for tests; nil: the server's
 }
 
 // New returns a Client on rdb. It does not touch the network.

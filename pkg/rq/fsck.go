@@ -154,7 +154,8 @@ type fsck struct {
 	queues   map[string]bool // names seen anywhere
 	lists    map[string]string
 	wips     map[string]bool
-	later    []unit // executions to look at once rq:wip is known
+	ours     map[string]bool // jobs that their producers don't run themselves, see SeekStrays
+	later    []unit          // executions to look at once rq:wip is known
 	progress time.Time
 	repairs  int // planned so far: their numbers in the undo file
 	err      error

@@ -82,22 +82,31 @@ func (f *fsck) fixOne(ctx context.Context, x *fsckFinding, n int) (FsckState, er
 	if err := f.write(p.line, true); err != nil {
 		return "", err
 	}
+	done, err := f.make(ctx, p)
+	switch {
+	case err != nil:
+		return "", err
+	case !done:
+		return FsckOther, f.write(undoLine{N: n, Result: undoChanged}, false)
+	}
+	return FsckFixed, f.write(undoLine{N: n, Result: undoFixed}, false)
+}
+
+// make makes a repair; done is false when what it rests on has changed.
+func (f *fsck) make(ctx context.Context, p *planned) (done bool, err error) {
 	answered, err := f.pace.spend(ctx, 20)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	r, err := f.c.run(ctx, f.c.editCall(newHexID(), p.probes, p.commands, p.fields, p.labels, p.effects))
 	answered()
-	if err != nil {
-		return "", err
-	}
-	if r.at(0).text() != "ok" {
-		return FsckOther, f.write(undoLine{N: n, Result: undoChanged}, false)
+	if err != nil || r.at(0).text() != "ok" {
+		return false, err
 	}
 	if p.transition != nil {
 		f.c.o.Observer.Transition(*p.transition)
 	}
-	return FsckFixed, f.write(undoLine{N: n, Result: undoFixed}, false)
+	return true, nil
 }
 
 func (f *fsck) write(l undoLine, sync bool) error {

@@ -185,7 +185,7 @@ func (f *fsck) judgeQueued(l jobLook, q string) {
 	problem := "queued, but in no queue: nobody will take it"
 	enqueued, _ := parseStamp(l.fields["enqueued_at"])
 	timeout, _ := parseInt(strings.TrimSpace(l.fields["timeout"]))
-	if until := ownRunUntil(enqueued, time.Duration(min(timeout, 1e9))*time.Second); f.now.Before(until) {
+	if until := ownRunUntil(enqueued, time.Duration(min(timeout, 1e9))*time.Second); f.now.Before(until) && !f.ours[id] {
 		f.note(l.unit, FsckQueuedLost, l.unit.key, id, "queued, but in no queue", l.state(), nil,
 			"its producer may be running it itself (RQ's is_async=False): it is repaired from "+until.UTC().Format(time.RFC3339)+" on")
 		return

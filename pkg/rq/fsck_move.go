@@ -1,6 +1,7 @@
 package rq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ type move struct {
 	queue   string
 	tail    bool // else the head, as after a worker's death
 	started bool
+	reason  string // of the event; "" is ReasonFsck
 }
 
 // moveEdits are a transition's changes, with those of its effects.
@@ -69,7 +71,7 @@ func (f *fsck) moveEdits(ctx context.Context, m *move, p *planned) ([]edit, erro
 		return nil, err
 	}
 	p.transition, p.labels = &tr, withCode(extra.Labels, tr.ErrorCode)
-	p.fields = []string{"job", m.job, "queue", m.queue, "worker", tr.Worker, "from", string(tr.From), "to", string(tr.To), "reason", ReasonFsck}
+	p.fields = []string{"job", m.job, "queue", m.queue, "worker", tr.Worker, "from", string(tr.From), "to", string(tr.To), "reason", cmp.Or(m.reason, ReasonFsck)}
 	return append(edits, more...), nil
 }
 

@@ -56,16 +56,20 @@ func keyGroup(name string) string  { return "rq:group:" + name }
 
 // Our own keys, below Options.Namespace.
 
-func (c *Client) keyEvents() string          { return c.o.Namespace + "events" }      // stream of transitions
-func (c *Client) keyLease(q string) string   { return c.o.Namespace + "lease:" + q }  // zset J:E -> expiry, unix ms
-func (c *Client) keyRecovered() string       { return c.o.Namespace + "recovered" }   // hash job -> deaths of its worker
-func (c *Client) keyDropped() string         { return c.o.Namespace + "dropped" }     // hash queue -> entries dropped by claim
-func (c *Client) keyLate() string            { return c.o.Namespace + "late" }        // hash queue -> late finishes refused
-func (c *Client) keyRefused() string         { return c.o.Namespace + "refused" }     // hash command -> writes refused by Redis
-func (c *Client) keyReceipts() string        { return c.o.Namespace + "receipts" }    // zset call token -> unix ms
-func (c *Client) keyPulse() string           { return c.o.Namespace + "pulse" }       // unix ms of the last sign of life
-func (c *Client) keyQuietUntil() string      { return c.o.Namespace + "quiet_until" } // unix ms before which nothing is recovered
-func (c *Client) keySlot(w string) string    { return c.o.Namespace + "worker:" + w } // hash: who holds the name, its lease
+func (c *Client) keyEvents() string          { return c.o.Namespace + "events" }       // stream of transitions
+func (c *Client) keyLease(q string) string   { return c.o.Namespace + "lease:" + q }   // zset J:E -> expiry, unix ms
+func (c *Client) keyRecovered() string       { return c.o.Namespace + "recovered" }    // hash job -> deaths of its worker
+func (c *Client) keyDropped() string         { return c.o.Namespace + "dropped" }      // hash queue -> entries dropped by claim
+func (c *Client) keyLate() string            { return c.o.Namespace + "late" }         // hash queue -> late finishes refused
+func (c *Client) keyRefused() string         { return c.o.Namespace + "refused" }      // hash command -> writes refused by Redis
+func (c *Client) keyReceipts() string        { return c.o.Namespace + "receipts" }     // zset call token -> unix ms
+func (c *Client) keyPulse() string           { return c.o.Namespace + "pulse" }        // unix ms of the last sign of life
+func (c *Client) keyQuietUntil() string      { return c.o.Namespace + "quiet_until" }  // unix ms before which nothing is recovered
+func (c *Client) keySlot(w string) string    { return c.o.Namespace + "worker:" + w }  // hash: who holds the name, its lease
+func (c *Client) keyStrays() string          { return c.o.Namespace + "strays" }       // hash queue -> jobs that nothing held, put back
+func (c *Client) keyStrayOwner() string      { return c.o.Namespace + "strays:owner" } // token of the process that looks for them
+func (c *Client) keyStrayWalk() string       { return c.o.Namespace + "strays:walk" }  // hash: how far it is
+func (c *Client) keyStraysSeen() string      { return c.o.Namespace + "strays:seen" }  // zset job and digest -> unix ms
 func (c *Client) keyScratch(j string) string { return c.o.Namespace + "scratch:" + j }
 
 // keyCronSlot is set by the scheduler that enqueues a cron job for a time, to the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -18,6 +19,9 @@ type Recovered struct {
 	Status    Status // what the job is now
 	Reason    string // ReasonRecovered, ReasonAbandoned or ReasonLimit
 	Deaths    int    // how often its worker died so far, 0 when not counted
+	Job       *Job   // as it was while it ran
+	Error     string // why it failed, empty when it is to run again
+	At        time.Time
 }
 
 // recoverBatch is how many executions of a queue one call looks at.
@@ -29,20 +33,49 @@ const (
 	byWIP   = "wip"   // the others
 )
 
-// RecoverExpired takes back the jobs whose execution lost its lease. Call it
-// at least every Lease/3: a longer silence of all callers looks like an outage
-// of Redis, after which one whole lease is waited for before anything is taken.
+// recoverOthers is in how many queues besides its own a worker looks at one
+// call; it looks through all of them in turn.
+const recoverOthers = 200
+
+// RecoverExpired takes back the jobs whose execution lost its lease: all of
+// these queues, and of any other queue those that may simply run again, so
+// that a job is not started for ever because the last worker of its queue is
+// gone. Call it at least every Lease/3: a longer silence of all callers looks
+// like an outage of Redis, after which one whole lease is waited for before
+// anything is taken.
 func (c *Client) RecoverExpired(ctx context.Context, queues []string) ([]Recovered, error) {
-	keys := make([]string, len(queues))
-	for i, q := range queues {
+	others, err := c.otherQueues(ctx, queues)
+	if err != nil {
+		return nil, fmt.Errorf("looking for expired leases: %w", err)
+	}
+	all := slices.Concat(queues, others)
+	keys := make([]string, len(all))
+	for i, q := range all {
 		keys[i] = c.keyLease(q)
 	}
-	t := c.tape().str(byLease).num(recoverBatch).list(queues)
+	t := c.tape().str(byLease).num(recoverBatch).list(all)
 	r, err := c.run(ctx, call{scriptExpired, keys, t})
 	if err != nil {
 		return nil, fmt.Errorf("looking for expired leases: %w", err)
 	}
-	return c.recover(ctx, byLease, expiredFrom(r))
+	found := slices.DeleteFunc(expiredFrom(r), func(x expired) bool {
+		return slices.Contains(others, x.queue) && (x.job.Func == "" || !c.o.Idempotent(x.job.Func))
+	})
+	return c.recover(ctx, byLease, found)
+}
+
+// otherQueues are the next of all queues but these.
+func (c *Client) otherQueues(ctx context.Context, but []string) ([]string, error) {
+	names, err := c.QueueNames(ctx)
+	if err != nil {
+		return nil, passType(err)
+	}
+	names = slices.DeleteFunc(names, func(q string) bool { return slices.Contains(but, q) })
+	if len(names) <= recoverOthers {
+		return names, nil
+	}
+	at := int(c.recovering.Add(recoverOthers)) % len(names)
+	return slices.Concat(names[at:], names[:at])[:recoverOthers], nil
 }
 
 // expired is an execution that may have to be taken from its worker.
@@ -94,7 +127,7 @@ func (c *Client) recover(ctx context.Context, mode string, found []expired) ([]R
 		calls = append(calls, call{scriptRecover, []string{keyJob(x.job.ID), keyWIP(x.queue), c.keyLease(x.queue)}, t})
 		taken[i] = Recovered{
 			JobID: x.job.ID, Func: x.job.Func, Execution: x.execution, Queue: x.queue, Worker: x.job.WorkerName,
-			Reason: e.transition.Reason,
+			Reason: e.transition.Reason, Job: x.job, Error: e.transition.Error, At: e.transition.At,
 		}
 		if counted {
 			taken[i].Deaths = x.deaths + 1

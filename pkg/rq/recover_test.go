@@ -107,7 +107,11 @@ func TestRecoverExpired(t *testing.T) {
 				wantChange(t, f.change(func() { got = f.recovered() }), taken+c.want)
 				want := c.got
 				want.JobID, want.Func, want.Execution, want.Queue, want.Worker = "j1", "app.work", "e1", "q", "w1"
-				if len(got) != 1 || got[0] != want {
+				if len(got) != 1 || got[0].Job == nil || got[0].At.IsZero() || (got[0].Error != "") != (want.Status == StatusFailed) {
+					t.Fatalf("recovered %+v", got)
+				}
+				want.Job, want.Error, want.At = got[0].Job, got[0].Error, got[0].At
+				if got[0] != want || want.Job.ID != "j1" || want.Job.Func != "app.work" {
 					t.Errorf("recovered %+v, want %+v", got, want)
 				}
 			})
@@ -289,4 +293,41 @@ func TestFinishAfterRecoveryIsRefused(t *testing.T) {
 			t.Errorf("result = %+v, %v", r, err)
 		}
 	})
+}
+
+// A worker takes back what died on queues that it doesn't listen to, as far
+// as such a job may simply run again: nobody else may be left to do so.
+func TestRecoverLooksAfterOtherQueues(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		for may, want := range map[bool]int{true: 1, false: 0} {
+			f := newFixture(t, s, Options{Idempotent: func(string) bool { return may }})
+			f.seed(startedJob + "\nSADD rq:queues rq:queue:q\nSET docsvc:pulse 1795435203000")
+			f.afterLease()
+			got, err := f.RecoverExpired(context.Background(), []string{"elsewhere"})
+			if err != nil || len(got) != want {
+				t.Errorf("may run again %t: took %+v, %v", may, got, err)
+			}
+		}
+	})
+}
+
+func TestRecoverComesRoundToEveryQueue(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Start(t, redistest.RedisServer), Options{Idempotent: idempotent})
+	for i := range 2*recoverOthers + 7 {
+		f.seed(fmt.Sprintf("SADD rq:queues rq:queue:a%03d", i))
+	}
+	f.seed(startedJob + "\nSADD rq:queues rq:queue:q\nSET docsvc:pulse 1795435203000")
+	f.afterLease()
+	for range 5 {
+		got, err := f.RecoverExpired(context.Background(), []string{"elsewhere"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) > 0 {
+			return
+		}
+	}
+	t.Error("the job of the last queue was not taken back")
 }
