@@ -123,6 +123,10 @@ var (
 	ErrKilled = errors.New("the worker is being shut down at once")
 )
 
+// ErrAbandoned is what a failure callback is told of a job whose worker died
+// (RQ's AbandonedJobError).
+var ErrAbandoned = errors.New("the worker that ran the job is gone")
+
 // Codes of failures that the worker itself finds.
 const (
 	CodeTimeout         = "timeout"

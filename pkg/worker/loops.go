@@ -76,6 +76,7 @@ func (w *Worker) recoverExpired(ctx context.Context) error {
 		return err
 	})
 	w.logRecovered(taken)
+	w.mourn(taken)
 	if len(taken) > 0 {
 		w.signal()
 	}
@@ -97,6 +98,7 @@ func (w *Worker) maintain(ctx context.Context) error {
 	defer cancel()
 	m, err := w.q.Maintenance(ctx, w.c.Queues)
 	w.logRecovered(m.Abandoned)
+	w.mourn(m.Abandoned)
 	if n := m.Workers + m.Intermediate + m.Dangling + m.Released; n > 0 {
 		w.c.Log.Info().Int("dead_workers", m.Workers).Int("intermediate", m.Intermediate).Int("dangling", m.Dangling).
 			Int("released", m.Released).Msg("maintenance")

@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rs/zerolog"
+
 	"github.com/docsvc/docsvc/pkg/rq"
 	"github.com/docsvc/docsvc/pkg/rq/pickle"
 	"github.com/docsvc/docsvc/pkg/rq/pyjson"
@@ -69,14 +71,12 @@ func isoformat(t time.Time) any {
 	return t.Format("2006-01-02T15:04:05.000000+00:00")
 }
 
-// announce makes the requests that a job asks for when it ends so, as RQ does:
-// after the end is written, each time it finishes, and when it fails for good,
-// but not when it was stopped or its worker died. What goes wrong is logged.
+// announce has the requests made that a job asks for when it ends so, as RQ
+// does: after the end is written, each time it finishes, and when it fails for
+// good, but not when it was stopped.
 func (w *Worker) announce(base context.Context, r *run, out rq.Outcome, fin rq.Finished) {
 	a := announced{job: r.claimed.Job, ended: fin.EndedAt}
 	switch {
-	case !w.c.Webhooks || len(a.job.Webhooks) == 0:
-		return
 	case out.Kind == rq.OutcomeFinish:
 		a.status = rq.StatusFinished
 	case fin.Status == rq.StatusFailed:
@@ -86,6 +86,14 @@ func (w *Worker) announce(base context.Context, r *run, out rq.Outcome, fin rq.F
 	}
 	if a.ended.IsZero() { // the job is gone already
 		a.ended = w.c.Clock()
+	}
+	w.post(base, r.task.Log, a)
+}
+
+// post makes a job's requests. What goes wrong is logged.
+func (w *Worker) post(base context.Context, log zerolog.Logger, a announced) {
+	if !w.c.Webhooks || len(a.job.Webhooks) == 0 {
+		return
 	}
 	ctx, cancel := context.WithTimeout(base, webhookTime)
 	defer cancel()
@@ -99,12 +107,12 @@ func (w *Worker) announce(base context.Context, r *run, out rq.Outcome, fin rq.F
 			continue
 		}
 		if n++; n > webhooksOfAJob {
-			r.task.Log.Warn().Int("most", webhooksOfAJob).Msg("the job names more webhooks than are sent: the others are left out")
+			log.Warn().Int("most", webhooksOfAJob).Msg("the job names more webhooks than are sent: the others are left out")
 			return
 		}
 		sending.Go(func() {
 			if err := send(ctx, client, h, a); err != nil {
-				r.task.Log.Warn().Err(err).Str("url", plainURL(h.URL)).Msg("webhook not delivered")
+				log.Warn().Err(err).Str("url", plainURL(h.URL)).Msg("webhook not delivered")
 			}
 		})
 	}

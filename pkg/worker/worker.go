@@ -46,6 +46,7 @@ type Worker struct {
 	done     chan struct{} // closed when Run returns
 	wake     chan struct{} // a slot, a queue or the state changed: look again
 	order    []string      // of the queues, for the next claim; the dispatcher's
+	mourners mourners
 
 	mu        sync.Mutex
 	ran       bool
@@ -70,6 +71,7 @@ func newWorker(c Config, q queue) *Worker {
 		done:     make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 		order:    slices.Clone(c.Queues),
+		mourners: mourners{free: make(chan struct{}, mournersAtOnce)},
 		shunned:  map[string]string{},
 	}
 	w.c.Log = c.Log.With().Str("worker", c.Name).Logger()
@@ -141,6 +143,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	stuck := w.drain()
 	end()
 	background.Wait()
+	w.mourners.done.Wait()
 	w.leave(base)
 	if err := w.undrained(); err != nil {
 		return err

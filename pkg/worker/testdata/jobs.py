@@ -38,7 +38,7 @@ def choosy(job, connection, result):
 
 
 def failed(job, connection, kind, error, trace):
-    connection.rpush('calls', f'failed {job.id} {str(error).splitlines()[-1]}')
+    connection.rpush('calls', f'failed {job.id} {(str(error).splitlines() or [kind.__name__])[-1]}')
 
 
 def clumsy(job, connection, *error):
