@@ -16,7 +16,7 @@
 
 local function main()
   local limit, queues, nslots = taken(), takelist(), taken()
-  local suspended = redis.call('EXISTS', K.suspended) == 1
+  local suspended = r('EXISTS', K.suspended) == 1
   local dropped, bad, jobs = 0, {}, {}
   local unreadable, names = {}, {}
 
@@ -73,7 +73,7 @@ local function main()
     w('EXPIRE', K.slot(worker), '86400')
     w('HSET', K.job(j), 'last_heartbeat', now, 'status', 'started', 'started_at', now, 'worker_name', worker)
     w('PERSIST', K.job(j))
-    if redis.call('EXISTS', K.intermediate(q)) == 1 then
+    if r('EXISTS', K.intermediate(q)) == 1 then
       w('LREM', K.intermediate(q), '1', j)
     end
   end

@@ -56,7 +56,7 @@ local function put(token, s)
   if not is(K.queue(s.queue), 'list') then
     return { 'type', K.queue(s.queue) }
   end
-  local exists = redis.call('EXISTS', K.job(s.id)) == 1
+  local exists = r('EXISTS', K.job(s.id)) == 1
   local status = get(s.id, 'status')
   if exists and (s.unique == 'any' or (s.unique == 'active' and not final[status or ''])) then
     local hash, left = load(s.id, 65536)

@@ -45,7 +45,7 @@ local function look(j, fields)
     return { type(t) == 'table' and t.ok or t }
   end
   local status, q = get(j, 'status'), get(j, 'origin') or ''
-  if not status and redis.call('EXISTS', key) == 0 then
+  if not status and r('EXISTS', key) == 0 then
     return {}
   end
   local data = redis.call('HEXISTS', key, 'data') == 1 and redis.call('HSTRLEN', key, 'data') or -1

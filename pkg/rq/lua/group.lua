@@ -11,11 +11,11 @@
 local function main()
   local name, removed = take(), 0
   for _, j in ipairs(takelist()) do
-    if redis.call('EXISTS', K.job(j)) == 0 then
+    if r('EXISTS', K.job(j)) == 0 then
       removed = removed + (w('SREM', K.group(name), j) or 0)
     end
   end
-  if redis.call('EXISTS', K.group(name)) == 0 then
+  if r('EXISTS', K.group(name)) == 0 then
     w('SREM', K.groups, name)
   end
   return removed

@@ -19,7 +19,7 @@ local function live(q)
   local n = 0
   for _, key in ipairs(r('SMEMBERS', K.workers_of(q)) or {}) do
     local name = string.match(key, '^rq:worker:(.*)$')
-    if name and redis.call('EXISTS', key) == 1 then
+    if name and r('EXISTS', key) == 1 then
       local lease = tonumber(r('HGET', K.slot(name), 'lease') or '')
       if not lease or lease > now_ms then
         n = n + 1

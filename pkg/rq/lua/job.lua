@@ -113,9 +113,16 @@ local function unexecute(j, e, q)
 end
 
 -- tellstop sends RQ's stop-job command (rq/command.py, send_stop_job_command)
--- and answers how many listened on the worker's channel.
+-- and answers how many listened on the worker's channel. That it may not be sent
+-- is an error only where sending it is all there is to do: the heartbeat tells
+-- a worker of ours, too.
 local function tellstop(worker, j)
-  return r('PUBLISH', K.pubsub(worker), '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}') or 0
+  local heard = redis.pcall('PUBLISH', K.pubsub(worker), '{"command": "stop-job", "job_id": ' .. cjson.encode(j) .. '}')
+  local err = failed(heard)
+  if err and not written then
+    forbid(err, 'PUBLISH', K.pubsub(worker))
+  end
+  return not err and heard or 0
 end
 
 -- result appends to the results stream. The first entry of a stream is built
@@ -123,7 +130,7 @@ end
 -- where COPY is refused it is added in place.
 local function result(j, fields)
   local key = K.results(j)
-  if redis.call('EXISTS', key) == 0 then
+  if r('EXISTS', key) == 0 then
     local scratch = K.scratch(j)
     redis.pcall('DEL', scratch)
     w('XADD', scratch, 'MAXLEN', '10', '*', unpack(fields))

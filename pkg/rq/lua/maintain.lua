@@ -25,7 +25,7 @@ end
 local function workers(q)
   local gone = 0
   for _, key in ipairs(r('SMEMBERS', K.workers_of(q)) or {}) do
-    if redis.call('EXISTS', key) == 0 then
+    if r('EXISTS', key) == 0 then
       w('SREM', K.workers_of(q), key)
       w('SREM', K.workers, key)
       gone = gone + 1

@@ -36,7 +36,10 @@ local sec, usec
 if FIXED ~= '' then
   sec, usec = tonumber(string.sub(FIXED, 1, -7)), tonumber(string.sub(FIXED, -6))
 else
-  local t = redis.call('TIME')
+  local t = redis.pcall('TIME')
+  if t.err then
+    return redis.error_reply('NOPERM the Redis user has no permission for TIME in a script')
+  end
   sec, usec = tonumber(t[1]), tonumber(t[2])
 end
 local now_ms = sec * 1000 + math.floor(usec / 1000)
@@ -111,7 +114,11 @@ local K = {
 -- write that needs memory, but would let everything through once one write
 -- went in; so every script writes its event or another growing write first,
 -- and w ends the script with that error while nothing has been written.
-local written = false
+--
+-- So does what the user of Redis may not do, which r and w name. Once something
+-- has been written the script goes on to its end, because half of a transition
+-- is worse than one without a part, and run answers the error then.
+local written, forbidden = false, nil
 
 -- failed answers the error that a reply is, if any. Redis 6.2 puts the place
 -- in the script in front of its own errors: "@user_script: 5: -OOM ...".
@@ -123,9 +130,27 @@ local function failed(x)
   return string.match(err, '^@[^:]*: %d+: %-(%u+ .-)%s*$') or 'ERR ' .. err
 end
 
+-- forbid looks whether an error says that the user lacks a permission, in the
+-- words of Redis 6.2 and 7.0, and of later ones.
+local function forbid(err, command, key)
+  if not string.find(err, "^NOPERM") and not string.find(err, "user executing the script can't", 1, true)
+    and not string.find(err, 'ACL failure in script', 1, true) then
+    return
+  end
+  local what = 'NOPERM the Redis user has no permission for ' .. command .. ' ' .. (key or '')
+  if not written then
+    error('@@' .. what, 0)
+  end
+  forbidden = forbidden or what
+end
+
 local function r(...)
   local x = redis.pcall(...)
-  if failed(x) or x == false then
+  local err = failed(x)
+  if err then
+    forbid(err, ...)
+  end
+  if err or x == false then
     return nil
   end
   return x
@@ -138,6 +163,7 @@ local function w(...)
     written = true
     return x
   end
+  forbid(err, ...)
   if not written and not string.find(err, 'WRONGTYPE', 1, true) and not string.find(err, '^ERR ') then
     error('@@' .. err, 0)
   end
@@ -149,7 +175,9 @@ end
 -- every engine.
 local function run(main)
   local ok, x = pcall(main)
-  if ok then
+  if ok and forbidden then
+    return redis.error_reply(forbidden)
+  elseif ok then
     return x
   end
   if type(x) == 'table' and x.err then
@@ -164,7 +192,7 @@ end
 
 -- is reports whether key is of the type, or missing.
 local function is(key, kind)
-  local t = redis.call('TYPE', key)
+  local t = r('TYPE', key)
   t = type(t) == 'table' and t.ok or t
   return t == 'none' or t == kind
 end
@@ -187,7 +215,7 @@ local function actual(g)
   if g.field ~= '' then
     return r('HGET', g.key, g.field) or r('ZSCORE', g.key, g.field) or ''
   elseif g.is == '' then
-    return redis.call('EXISTS', g.key) == 1 and '1' or ''
+    return r('EXISTS', g.key) == 1 and '1' or ''
   end
   return r('GET', g.key) or ''
 end
@@ -224,7 +252,7 @@ local function broken(conditions)
       end
     else
       local v = r('GET', c.key)
-      if (v and v ~= c.value) or (not v and redis.call('EXISTS', c.key) == 1) then
+      if (v and v ~= c.value) or (not v and r('EXISTS', c.key) == 1) then
         return { 'condition', int(i - 1), c.key, v or '' }
       end
     end

@@ -24,7 +24,7 @@ local function holder(worker, token, dead)
     end
     return slot[3] or '', slot[4] or ''
   end
-  if redis.call('EXISTS', K.worker(worker)) == 0 or r('HGET', K.worker(worker), 'death') then
+  if r('EXISTS', K.worker(worker)) == 0 or r('HGET', K.worker(worker), 'death') then
     return nil
   end
   local f = r('HMGET', K.worker(worker), 'hostname', 'pid') or {}

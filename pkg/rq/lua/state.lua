@@ -9,7 +9,7 @@
 local function main()
   local state, shutdown = take(), take() == '1'
   for _, worker in ipairs(takelist()) do
-    if redis.call('EXISTS', K.worker(worker)) == 1 then
+    if r('EXISTS', K.worker(worker)) == 1 then
       if state ~= '' then
         w('HSET', K.worker(worker), 'state', state)
       end

@@ -11,15 +11,15 @@ local function main()
   local q, canceled, deferred = take(), takelist(), takelist()
   local removed, dangling, enqueued = 0, 0, 0
   for _, j in ipairs(canceled) do
-    if redis.call('EXISTS', K.job(j)) == 0 then
+    if r('EXISTS', K.job(j)) == 0 then
       removed = removed + (w('ZREM', K.canceled(q), j) or 0)
     end
   end
   for _, j in ipairs(deferred) do
-    local exists = redis.call('EXISTS', K.job(j)) == 1
+    local exists = r('EXISTS', K.job(j)) == 1
     if not exists then
       dangling = dangling + (w('ZREM', K.deferred(q), j) or 0)
-    elseif get(j, 'status') == 'deferred' and redis.call('EXISTS', K.dependencies(j)) == 1
+    elseif get(j, 'status') == 'deferred' and r('EXISTS', K.dependencies(j)) == 1
       and met(j, nil, get(j, 'allow_dependency_failures') == '1') and release(j) then
       for _, p in ipairs(r('SMEMBERS', K.dependencies(j)) or {}) do
         w('SREM', K.dependents(p), j)
