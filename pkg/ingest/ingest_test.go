@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docsvc/docsvc/pkg/client"
 	"github.com/docsvc/docsvc/pkg/client/clienttest"
 	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/ingest"
@@ -144,20 +145,29 @@ func TestInterruptedAndAgain(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var arrived atomic.Int64
+	var over atomic.Bool
 	g.s.Do(func() {
 		g.s.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
-			if r.Method == http.MethodPut && arrived.Add(1) == files/2 {
+			first := r.UserAgent() != "again"
+			if first && r.Method == http.MethodPut && arrived.Add(1) >= files/2 {
 				cancel()
+				panic(http.ErrAbortHandler)
+			}
+			if first && over.Load() { // sent before the run ended, read by the server only now
+				panic(http.ErrAbortHandler)
 			}
 			return false
 		}
 	})
 	report := g.run(ctx, ingest.Options{})
+	over.Store(true)
+	g.s.Settle()
 	if !report.Stopped || report.Interrupted == 0 || report.Failed != 0 || report.Bad != 0 {
 		t.Errorf("interrupted run: %+v", report)
 	}
 	first := g.puts()
 	known := len(g.s.Docs)
+	g.dial(client.Config{UserAgent: "again"})
 	report = g.run(context.Background(), ingest.Options{})
 	if report.Completed+report.Present != files || report.Stopped {
 		t.Errorf("second run: %+v", report)
@@ -325,7 +335,7 @@ func TestFileChangesWhileRead(t *testing.T) {
 	var again sync.Once
 	g.moved = func(p ingest.Progress) {
 		if p.Phase == ingest.Uploading {
-			again.Do(func() { g.write("a.txt", strings.Repeat("z", 1<<20+5)) })
+			again.Do(func() { g.write("a.txt", strings.Repeat("z", 1<<20+9)) })
 		}
 	}
 	g.run(context.Background(), ingest.Options{}, path)

@@ -35,13 +35,20 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	g := &rig{t: t, s: clienttest.Start(t), dir: t.TempDir()}
-	api, err := client.New(client.Config{Server: g.s.URL, Patience: 3 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(api.Close)
-	g.api = api
+	g.dial(client.Config{})
 	return g
+}
+
+// dial makes the client that runs use from now on.
+func (g *rig) dial(c client.Config) {
+	g.t.Helper()
+	c.Server, c.Patience = g.s.URL, time.Minute
+	api, err := client.New(c)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(api.Close)
+	g.api = api
 }
 
 func (g *rig) Found(ingest.Candidate) { g.mu.Lock(); g.found++; g.mu.Unlock() }

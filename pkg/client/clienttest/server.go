@@ -24,6 +24,7 @@ type Server struct {
 	URL string
 
 	mu    sync.Mutex
+	busy  int // requests in work
 	Docs  []*Doc
 	Puts  []string // file names, in the order in which uploads were complete
 	Calls []string // "METHOD path"
@@ -63,9 +64,11 @@ func Start(t testing.TB) *Server {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var fault func(http.ResponseWriter, *http.Request) bool
 		s.Do(func() {
+			s.busy++
 			s.Calls = append(s.Calls, r.Method+" "+r.URL.Path)
 			fault = s.Fault
 		})
+		defer s.Do(func() { s.busy-- })
 		if fault != nil && fault(w, r) {
 			return
 		}
@@ -84,6 +87,13 @@ func (s *Server) Do(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
+}
+
+// Settle waits until no request is in work: one that its client has left may be.
+func (s *Server) Settle() {
+	for busy := 1; busy > 0; time.Sleep(time.Millisecond) {
+		s.Do(func() { busy = s.busy })
+	}
 }
 
 // Problem answers an error as docsvc does.
