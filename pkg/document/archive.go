@@ -145,7 +145,7 @@ func (s *Service) archive(ctx context.Context, id string) (done bool, err error)
 	if err := s.putManifest(ctx, key, m); err != nil {
 		return false, err
 	}
-	err = s.queue.Apply(ctx, append(s.asRead(v.Document), sameJob(v)), s.withdraw(v.Document).list, event(id, v.Status, "", "archived"))
+	err = s.queue.Apply(ctx, append(s.asRead(v.Document), sameJob(v)), s.withdraw(v.Document, ledgerArchived).list, event(id, v.Status, "", "archived"))
 	var raced *rq.ConditionError
 	if errors.As(err, &raced) {
 		s.dropArchived(ctx, id, key)

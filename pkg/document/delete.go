@@ -33,6 +33,9 @@ const (
 func (s *Service) Delete(ctx context.Context, id string) error {
 	for range raceLimit {
 		d, err := s.Get(ctx, id)
+		if isNotFound(err) {
+			return s.deleteLost(ctx, id, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -66,6 +69,22 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	return busy(id)
 }
 
+// deleteLost deletes what is left of a document whose record was lost; any
+// other without a record is missing.
+func (s *Service) deleteLost(ctx context.Context, id string, missing error) error {
+	lost, err := s.giveUpLost(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !lost {
+		return missing
+	}
+	if err := s.removeDeleted(ctx, id); err != nil {
+		s.c.Log.Warn().Err(err).Str("document", id).Msg("removing the objects of a deleted document: it is tried again")
+	}
+	return nil
+}
+
 // endJob cancels the document's job and reports whether that was to be done.
 func (s *Service) endJob(ctx context.Context, d *Document) (canceled bool, err error) {
 	_, err = s.queue.Cancel(ctx, d.JobID)
@@ -84,7 +103,7 @@ func (s *Service) withdrawDeleted(ctx context.Context, d *Document) error {
 	if d.UploadExpiresAt.After(until) {
 		until = d.UploadExpiresAt
 	}
-	e := s.withdraw(d)
+	e := s.withdraw(d, ledgerDeleted)
 	e.list = append(e.list,
 		rq.ZAdd(s.k.deleted(), float64(until.Add(afterDelete).UnixMilli()), d.ID),
 		rq.ZAdd(s.k.removing(), float64(now.Add(removeGrace).UnixMilli()), d.ID))
@@ -92,9 +111,11 @@ func (s *Service) withdrawDeleted(ctx context.Context, d *Document) error {
 }
 
 // withdraw takes a document's record and all that names it out of Redis. It
-// belongs into a script with the conditions of asRead.
-func (s *Service) withdraw(d *Document) *effects {
+// belongs into a script with the conditions of asRead. The counter is the
+// ledger's that says where the document went.
+func (s *Service) withdraw(d *Document, counter string) *effects {
 	e := s.outcome(d)
+	e.list = append(e.list, s.leave(d.ID, counter)...)
 	for _, key := range s.keysNaming(d) {
 		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID}))
 	}

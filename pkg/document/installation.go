@@ -72,6 +72,9 @@ func (s *Service) EnsureInstallation(ctx context.Context) error {
 		if err := s.putInstallation(ctx, id); err != nil {
 			return err
 		}
+		if err := s.openLedger(ctx); err != nil {
+			return err
+		}
 	}
 	return s.CheckInstallation(ctx)
 }

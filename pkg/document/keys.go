@@ -123,6 +123,16 @@ func (k keys) unsaved() string  { return k.ns + "docs:unsaved" }
 func (k keys) deleted() string  { return k.ns + "docs:deleted" }
 func (k keys) removing() string { return k.ns + "docs:removing" }
 
+// ledger is a hash of counters of what was accepted and what left; see
+// ledger.go. accepted are the documents that it must find again, unaccepted
+// those that failed without ever being accepted, by the milliseconds of their
+// creation, and lost those of the accepted whose record is gone, by when that
+// was found.
+func (k keys) ledger() string     { return k.ns + "ledger" }
+func (k keys) accepted() string   { return k.ns + "docs:accepted" }
+func (k keys) unaccepted() string { return k.ns + "docs:unaccepted" }
+func (k keys) lost() string       { return k.ns + "docs:lost" }
+
 // counts is a hash of sums over all records; see counts.go.
 func (k keys) counts() string { return k.ns + "counts" }
 
@@ -135,6 +145,7 @@ func (k keys) timings() string { return k.ns + "timings" }
 func (k keys) installation() string { return k.ns + "installation" }
 func (k keys) sweepLock() string    { return k.ns + "sweep:lock" }
 func (k keys) sweepCursor() string  { return k.ns + "sweep:cursor" }
+func (k keys) auditCursor() string  { return k.ns + "audit:cursor" }
 func (k keys) keepLock() string     { return k.ns + "keep:lock" }
 func (k keys) keepCursor() string   { return k.ns + "keep:cursor" }
 func (k keys) events() string       { return k.ns + "events" }

@@ -188,7 +188,7 @@ func (s *Service) pin(d *Document, object objstore.Object, r ProcessRequest) []r
 		// Apart from the hash given with the upload, so that one given wrongly
 		// can be left out the next time.
 		"process_hash", r.FileHash)
-	list := []rq.Effect{rq.HSet(s.k.document(d.ID), fields...)}
+	list := append(s.accept(d), rq.HSet(s.k.document(d.ID), fields...))
 	if r.Password == "" {
 		return append(list, rq.Del(s.k.password(d.ID)))
 	}

@@ -162,6 +162,9 @@ func (b *rebuild) run(ctx context.Context) error {
 // the run.
 func (b *rebuild) document(ctx context.Context, g *remains) error {
 	became, err := b.one(ctx, g)
+	if err == nil && !b.o.DryRun && (became == &b.report.Rebuilt || became == &b.report.Present) {
+		err = b.s.auditDocument(ctx, g.id)
+	}
 	var e *Error
 	if err != nil && (ctx.Err() != nil || !errors.As(err, &e) || e.Kind != Internal) {
 		return err

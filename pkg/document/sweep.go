@@ -38,6 +38,7 @@ type Swept struct {
 	Failed   int // became failed as their job had
 	Canceled int
 	Waiting  int // went back to uploaded as their job had
+	Foreign  int // changes by other tools to records and indexes
 }
 
 // Sweep brings documents that are not final together with their jobs again,
@@ -62,7 +63,10 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 			return swept, err
 		}
 	}
-	return swept, s.sweepWaiting(ctx, &swept)
+	if err := s.sweepWaiting(ctx, &swept); err != nil {
+		return swept, err
+	}
+	return swept, s.audit(ctx, &swept)
 }
 
 // sweepWaiting looks at the next page of the documents in state uploaded.
@@ -99,7 +103,7 @@ func (s *Service) sweepAll(ctx context.Context, ids []string, swept *Swept) erro
 		for i, v := range list {
 			swept.Looked++
 			if errs[i] != nil {
-				s.dropStale(ctx, batch[i], errs[i])
+				s.dropStale(ctx, batch[i], errs[i], swept)
 				continue
 			}
 			err := s.reconcile(ctx, v, swept)
@@ -118,23 +122,17 @@ func (s *Service) sweepAll(ctx context.Context, ids []string, swept *Swept) erro
 
 // dropStale takes an id out of the indexes that has no record, and reports
 // whether it is out.
-func (s *Service) dropStale(ctx context.Context, id string, err error) bool {
+func (s *Service) dropStale(ctx context.Context, id string, err error, swept *Swept) bool {
 	var e *Error
 	if !errors.As(err, &e) || e.Kind != NotFound {
 		s.c.Log.Warn().Err(err).Str("document", id).Msg("sweeping a document")
 		return false
 	}
-	missing := []rq.Condition{{Guard: rq.Guard{Key: s.k.document(id), Not: true}}}
-	var drop []rq.Effect
-	for _, state := range States() {
-		drop = append(drop, rq.ZRem(s.k.byState(state), id))
-	}
-	drop = append(drop, rq.ZRem(s.k.all(), id), rq.ZRem(s.k.openUploads(), id), rq.ZRem(s.k.expiredUploads(), id))
-	if err := s.queue.Apply(ctx, missing, drop, nil); err != nil {
+	gone, err := s.recordGone(ctx, id, swept)
+	if err != nil {
 		s.c.Log.Warn().Err(err).Str("document", id).Msg("dropping an index entry without a record")
-		return false
 	}
-	return true
+	return gone
 }
 
 // reconcile compares one document with its job and acts where they differ.
@@ -182,6 +180,7 @@ func sameJob(v view) rq.Condition {
 func (s *Service) mirror(ctx context.Context, v view, to State, reason string, change func(*effects)) error {
 	e := s.outcome(v.Document)
 	change(e)
+	e.list = append(e.list, s.foreign())
 	s.c.Log.Info().Str("document", v.ID).Str("job", v.JobID).Str("status", string(v.job)).Msg("document follows its job: " + reason)
 	return s.queue.Apply(ctx, s.same(v), e.list, event(v.ID, v.Status, to, reason))
 }
@@ -228,7 +227,7 @@ func (s *Service) revive(ctx context.Context, v view, swept *Swept, why string) 
 	_, err = s.queue.Enqueue(ctx, rq.Spec{
 		ID: v.JobID, Queue: s.c.QueueName, Func: ProcessFunc, Args: []any{v.ID}, Unique: rq.UniqueActive,
 		Conditions: s.same(v),
-		Effects:    []rq.Effect{rq.HSet(key, append(pinned(v.Document, object), "lost", strconv.Itoa(v.lost+1))...)},
+		Effects:    []rq.Effect{rq.HSet(key, append(pinned(v.Document, object), "lost", strconv.Itoa(v.lost+1))...), s.foreign()},
 	})
 	if err == nil {
 		swept.Requeued++
@@ -270,7 +269,7 @@ func (s *Service) findLost(ctx context.Context, v view, swept *Swept) error {
 	_, err = s.queue.Enqueue(ctx, rq.Spec{
 		ID: v.JobID, Queue: job.Queue, Func: ProcessFunc, Args: []any{v.ID}, Unique: rq.UniqueNo,
 		Conditions: append(s.same(v), empty...),
-		Effects:    []rq.Effect{rq.HSet(key, "lost", strconv.Itoa(v.lost+1))},
+		Effects:    []rq.Effect{rq.HSet(key, "lost", strconv.Itoa(v.lost+1)), s.foreign()},
 	})
 	var raced *rq.ConditionError
 	if errors.As(err, &raced) {

@@ -79,7 +79,7 @@ func TestSweep(t *testing.T) {
 			f.rdb.LMove(f.t.Context(), rq.QueueKey("document_processing"), rq.IntermediateKey("document_processing"), "LEFT", "RIGHT")
 			f.clock.forward(2 * lostAfter)
 		}, Uploaded, "", Swept{Looked: 1}},
-		{"deleted", Uploaded, func(f *fixture, d *Document) { f.rdb.Del(f.t.Context(), f.k.document(d.ID)) }, "", "", Swept{Looked: 1}},
+		{"deleted", Uploaded, func(f *fixture, d *Document) { f.rdb.Del(f.t.Context(), f.k.document(d.ID)) }, "", "", Swept{Looked: 1, Foreign: 1}},
 	}
 	each(t, func(t *testing.T, f *fixture) {
 		for _, test := range tests {

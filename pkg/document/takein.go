@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,7 +81,7 @@ func (s *Service) takeObjectOnce(ctx context.Context, r ObjectRequest, object ob
 	}
 	d := r.document(id, now)
 	d.UploadID, d.JobID, d.QueuedAt = uuid.NewString(), uuid.NewString(), now
-	changes := append(s.objectCreation(d), rq.HSet(s.k.document(id), pinned(d, object)...))
+	changes := slices.Concat(s.objectCreation(d), s.accept(d), []rq.Effect{rq.HSet(s.k.document(id), pinned(d, object)...)})
 	if r.Password != "" {
 		changes = append(changes, rq.Set(s.k.password(id), r.Password, s.c.PasswordTTL))
 	}
@@ -153,7 +154,7 @@ func (s *Service) beginObject(ctx context.Context, job *rq.Job) error {
 		d.QueuedAt = now
 	}
 	first := append(s.unknown(id), installed)
-	err = s.queue.Apply(ctx, first, s.objectCreation(d), event(id, "", Uploaded, "taken_in"))
+	err = s.queue.Apply(ctx, first, append(s.objectCreation(d), s.accept(d)...), event(id, "", Uploaded, "taken_in"))
 	var raced *rq.ConditionError
 	switch {
 	case errors.As(err, &raced) && s.otherRedis(raced):

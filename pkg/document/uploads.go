@@ -55,7 +55,7 @@ func (s *Service) expireOne(ctx context.Context, id string) (stays, expired bool
 	var e *Error
 	switch {
 	case errors.As(err, &e) && e.Kind == NotFound:
-		return !s.dropStale(ctx, id, err), false, nil
+		return !s.dropStale(ctx, id, err, &Swept{}), false, nil
 	case err != nil && (ctx.Err() != nil || rq.IsUnavailable(err)):
 		return false, false, err
 	case err != nil:
@@ -89,6 +89,7 @@ func (s *Service) expire(ctx context.Context, d *Document) error {
 	e := &effects{k: s.k, id: d.ID, jobID: d.JobID, at: at}
 	text := fmt.Sprintf("The upload URL ran out at %s before processing was asked for. Ask for a new upload URL.", d.UploadExpiresAt.Format(time.RFC3339))
 	e.become(Failed, "error", text, "error_code", CodeUploadExpired, "current_step", "", "finished_at", stamp(at))
+	e.add(rq.ZAdd(s.k.unaccepted(), score(d.ID, d.CreatedAt), d.ID))
 	e.add(rq.ZRem(s.k.openUploads(), d.ID))
 	e.add(rq.ZAdd(s.k.expiredUploads(), float64(d.UploadExpiresAt.UnixMilli()), d.ID))
 	if d.UploadHash != "" {

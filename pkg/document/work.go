@@ -74,14 +74,17 @@ func (s *Service) adopt(ctx context.Context, d *Document, job *rq.Job) error {
 	if err != nil {
 		return err
 	}
-	now := s.c.Clock()
+	e := s.outcome(d)
+	if d.Status == AwaitingUpload { // accepted from here on, like one that process was asked for
+		e.become(Uploaded, "current_step", "waiting in the queue")
+	}
+	now := e.at
 	key := s.k.document(d.ID)
-	changes := []rq.Effect{
+	changes := append(append(e.list, s.accept(d)...),
 		rq.HSet(key, append(pinned(d, object), "job_id", job.ID, "updated_at", stamp(now))...),
 		rq.HSet(key, "queued_at", stamp(job.EnqueuedAt)).When(rq.Guard{Key: key, Field: "queued_at", Is: ""}),
 		rq.ZRem(s.k.openUploads(), d.ID),
-		rq.ZRem(s.k.expiredUploads(), d.ID),
-	}
+		rq.ZRem(s.k.expiredUploads(), d.ID))
 	return s.queue.Apply(ctx, conditions, changes, nil)
 }
 
