@@ -256,10 +256,11 @@ func (r readerAt) ReadAt(p []byte, _ int64) (int, error) { return r.r.Read(p) }
 // goes on.
 func TestPutStalls(t *testing.T) {
 	t.Parallel()
+	const stall = 3 * time.Second // longer than a loaded machine keeps anybody waiting
 	release := make(chan struct{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
-			for b := make([]byte, 64<<10); ; time.Sleep(time.Millisecond) {
+			for b := make([]byte, 64<<10); ; time.Sleep(stall / 400) { // of at least 512 reads
 				if _, err := r.Body.Read(b); err != nil {
 					return
 				}
@@ -267,17 +268,25 @@ func TestPutStalls(t *testing.T) {
 		}
 		<-release
 	}))
-	defer web.Close()
-	defer close(release)
-	api := dial(t, client.Config{Server: web.URL, Stall: 400 * time.Millisecond})
+	t.Cleanup(func() {
+		close(release)
+		web.Close()
+	})
+	api := dial(t, client.Config{Server: web.URL, Stall: stall})
 	data := bytes.NewReader(make([]byte, 32<<20))
-	if err := api.Put(context.Background(), &client.Upload{URL: web.URL + "/slow"}, data, data.Size(), nil); err != nil {
-		t.Errorf("slow: %v", err)
-	}
-	err := api.Put(context.Background(), &client.Upload{URL: web.URL + "/stuck"}, data, data.Size(), nil)
-	if err == nil || !strings.Contains(err.Error(), "stalled") {
-		t.Errorf("stuck: %v", err)
-	}
+	t.Run("slow", func(t *testing.T) {
+		t.Parallel()
+		if err := api.Put(context.Background(), &client.Upload{URL: web.URL + "/slow"}, data, data.Size(), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("stuck", func(t *testing.T) {
+		t.Parallel()
+		err := api.Put(context.Background(), &client.Upload{URL: web.URL + "/stuck"}, data, data.Size(), nil)
+		if err == nil || !strings.Contains(err.Error(), "stalled") {
+			t.Error(err)
+		}
+	})
 }
 
 // A redirect to the storage must not carry the API key along.
