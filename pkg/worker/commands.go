@@ -32,7 +32,7 @@ func (w *Worker) obey(ctx context.Context) {
 		}
 		pause(ctx, try)
 	}
-	w.outages.up("subscribing to commands")
+	w.outages.gone("subscribing to commands")
 }
 
 func (w *Worker) command(c rq.Command) {

@@ -55,6 +55,9 @@ type Config struct {
 	// back while Redis is away. Their leases bring them back otherwise.
 	// Default 10 s.
 	GiveUp time.Duration
+	// Grace is how long jobs in hand may go on after Stop; what is still running
+	// then goes back to the head of its queue, as after Kill. 0: without end.
+	Grace time.Duration
 	// Handlers by function name; no name twice.
 	Handlers []Handler
 	// Heartbeat is the time between two heartbeats; default 4 s, a third of

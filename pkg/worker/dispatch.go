@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/docsvc/docsvc/pkg/rq"
 )
@@ -12,6 +13,7 @@ import (
 func (w *Worker) dispatch(ctx, base context.Context) {
 	w.awake()
 	for try, taken := 0, 0; ctx.Err() == nil && !w.allTaken(taken); {
+		w.turns.turn(&w.turns.dispatcher)
 		w.dismissRetired(base)
 		free := w.asking(w.free(), taken)
 		if _, open := w.working(); !open {
@@ -53,7 +55,7 @@ func (w *Worker) dispatch(ctx, base context.Context) {
 		pause(ctx, try)
 		try++
 	}
-	w.outages.up("claiming jobs")
+	w.outages.gone("claiming jobs")
 }
 
 // claim takes jobs for the named slots. A stop doesn't interrupt it: a claim
@@ -133,14 +135,17 @@ func (w *Worker) trouble(err error) {
 	w.c.Log.Error().Err(err).Msg("claiming jobs")
 }
 
-// awaitWake blocks until a slot, a queue or a state changed, ctx ended, or the
-// worker has been idle for too long.
+// awaitWake blocks until a slot, a queue or a state changed, ctx ended, the
+// worker has been idle for too long, or turnEvery has passed.
 func (w *Worker) awaitWake(ctx context.Context) {
 	ctx, cancel := w.whileIdle(ctx)
 	defer cancel()
+	turn := time.NewTimer(turnEvery)
+	defer turn.Stop()
 	select {
 	case <-ctx.Done():
 	case <-w.wake:
+	case <-turn.C:
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 func (w *Worker) beat(ctx context.Context) {
 	for try := 0; ; {
 		err := w.beatOnce(ctx)
+		w.turns.turn(&w.turns.heartbeat)
 		switch {
 		case ctx.Err() != nil:
-			w.outages.up("heartbeat")
+			w.outages.gone("heartbeat")
 			return
 		case err == nil:
 			try = 0
@@ -29,7 +30,7 @@ func (w *Worker) beat(ctx context.Context) {
 			w.c.Log.Error().Err(err).Msg("heartbeat")
 		}
 		if !pause(ctx, try) {
-			w.outages.up("heartbeat")
+			w.outages.gone("heartbeat")
 			return
 		}
 		try++
@@ -49,9 +50,19 @@ func (w *Worker) beatOnce(ctx context.Context) error {
 		return err
 	})
 	for _, e := range lost {
-		w.cancelRuns(ErrLeaseLost, func(r *run) bool { return r.claimed.Execution.ID == e.ID })
+		w.lose(e)
 	}
 	return err
+}
+
+// lose ends the handler of an execution that is no longer this worker's.
+func (w *Worker) lose(e rq.Execution) {
+	for _, r := range w.running() {
+		if r.claimed.Execution.ID == e.ID {
+			r.cancel(ErrLeaseLost)
+			r.settled.Store(true) // nothing is left to keep alive
+		}
+	}
 }
 
 // signs are the signs of life of all names that this worker still has.

@@ -21,6 +21,7 @@ func (w *Worker) startLoops(ctx context.Context, done *sync.WaitGroup) {
 	loops := append([]Loop{
 		{Name: "recovery", Every: w.c.RecoverEvery, Run: w.recoverExpired},
 		{Name: "maintenance", Every: w.c.Maintenance, Run: w.maintain},
+		{Name: "jobs that nothing holds", Every: straysEvery, Run: w.seekStrays},
 	}, w.c.Loops...)
 	for _, l := range loops {
 		done.Go(func() { w.loop(ctx, l) })
@@ -40,7 +41,7 @@ func (w *Worker) loop(ctx context.Context, l Loop) {
 			try = 0
 		}
 		if !sleep(ctx, next) {
-			w.outages.up(l.Name)
+			w.outages.gone(l.Name)
 			return
 		}
 	}
@@ -91,6 +92,22 @@ func (w *Worker) logRecovered(taken []rq.Recovered) {
 	}
 }
 
+// straysEvery is how often SeekStrays wants to be called.
+const straysEvery = 5 * time.Second
+
+// seekStrays puts jobs back that nothing holds. It bounds its time itself.
+func (w *Worker) seekStrays(ctx context.Context) error {
+	s, err := w.q.SeekStrays(ctx, w.c.Queues)
+	for _, r := range s.Mended {
+		w.c.Log.Warn().Str("job", r.JobID).Str("func", r.Func).Str("queue", r.Queue).Str("worker", r.Worker).Str("status", string(r.Status)).
+			Msg("a job stood in no queue and nobody ran it: its worker died while it took the job, or somebody deleted keys")
+	}
+	if len(s.Mended) > 0 {
+		w.signal()
+	}
+	return err
+}
+
 // maintain does RQ's registry cleanup.
 func (w *Worker) maintain(ctx context.Context) error {
 	// Registries can be long: this may take more than one exchange.
@@ -123,7 +140,7 @@ func (w *Worker) mover(ctx context.Context) {
 			ok = sleep(ctx, w.untilDue(next))
 		}
 		if !ok {
-			w.outages.up("scheduled jobs")
+			w.outages.gone("scheduled jobs")
 			return
 		}
 	}

@@ -38,7 +38,15 @@ func (o *outages) down(doing string, err error) {
 	o.waiting[doing] = true
 }
 
-// up notes that doing goes on, or has ended without Redis.
+// gone notes that doing has ended without Redis: nobody waits for it any more,
+// which says nothing about Redis.
+func (o *outages) gone(doing string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.waiting, doing)
+}
+
+// up notes that doing goes on: Redis has answered.
 func (o *outages) up(doing string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -67,6 +67,36 @@ func TestStopWhileRedisIsDown(t *testing.T) {
 	if err := w.end(); err != nil {
 		t.Errorf("Run ended with %v; want nil", err)
 	}
+	if n := len(r.log.lines("redis serves again")); n != 0 {
+		t.Errorf("the worker said that Redis serves again, which it does not:\n%s", r.log)
+	}
+}
+
+// A worker that was at work when Redis went, and is stopped before it is back,
+// doesn't say that it is back.
+func TestStopInAnOutageIsNoEndOfIt(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.RedisServer)
+	r := newRig(t, s)
+	c := r.config(quick("f"))
+	c.GiveUp = 50 * time.Millisecond
+	w := r.start(c)
+	r.await(r.enqueue(rq.Spec{Func: "f"}), rq.StatusFinished)
+	s.Kill()
+	r.until("all to wait for Redis", func() bool { return len(w.outages.waits()) >= 4 })
+	if text := w.Status(); !strings.HasPrefix(text, "waiting for Redis (") {
+		t.Errorf("its status is %q", text)
+	}
+	if stuck := w.Stuck(time.Minute); stuck != "" {
+		t.Errorf("the %s counts as stuck while Redis is away", stuck)
+	}
+	w.Stop()
+	if err := w.end(); err != nil {
+		t.Errorf("Run ended with %v; want nil", err)
+	}
+	if n := len(r.log.lines("redis serves again")); n != 0 {
+		t.Errorf("the worker said that Redis serves again, which it does not:\n%s", r.log)
+	}
 }
 
 func TestKillWhileRedisIsDownGivesUp(t *testing.T) {
@@ -264,13 +294,13 @@ func TestSuspendedWorkersClaimNothingAndShowIt(t *testing.T) {
 func TestTakesOverFromADeadWorker(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
-		r := newRig(t, s, func(o *rq.Options) { o.Lease = 500 * time.Millisecond })
+		r := newRig(t, s, func(o *rq.Options) { o.Lease = 3 * time.Second })
 		ctx := context.Background()
 		idem := r.enqueue(rq.Spec{Func: "idem", Retry: &rq.Retry{Max: 2}})
 		if got, err := r.q.Claim(ctx, rq.ClaimRequest{Worker: []string{"dead"}, Queues: []string{queueName}}); err != nil || len(got) != 1 {
 			t.Fatalf("claimed %v, %v", got, err)
 		}
-		s.FastForward(time.Second)
+		s.FastForward(4 * time.Second)
 		var mu sync.Mutex
 		left := -1
 		h := Handler{Func: "idem", Idempotent: true, Run: func(_ context.Context, task *Task) (Result, error) {
@@ -286,6 +316,7 @@ func TestTakesOverFromADeadWorker(t *testing.T) {
 		if left != 2 {
 			t.Errorf("%d retries left; want 2, none spent", left)
 		}
+		r.until("the line of the recovery", func() bool { return len(r.log.lines("took a job back")) > 0 }) // which may come after the job's end
 		if lines := r.log.lines("took a job back"); len(lines) != 1 || lines[0]["dead_worker"] != "dead" {
 			t.Errorf("log %v; want one line that names the dead worker", lines)
 		}

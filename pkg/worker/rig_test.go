@@ -28,7 +28,7 @@ type silence struct{}
 func (silence) Printf(context.Context, string, ...any) {}
 
 // patience is how long a test waits for something that must happen.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // rig is a queue of its own with whatever workers a test starts on it.
 type rig struct {
@@ -148,6 +148,15 @@ func (r *rig) until(what string, cond func() bool) {
 		}
 	}
 	r.t.Fatalf("waited in vain for: %s\nlog:\n%s", what, r.log)
+}
+
+// untilLate waits until so many ends of executions were refused and counted.
+func (r *rig) untilLate(want int64) {
+	r.t.Helper()
+	r.until("late finishes to be counted", func() bool {
+		tally, err := r.q.Tally(context.Background())
+		return err == nil && tally.LateFinishes == want
+	})
 }
 
 // lastError is the error text of the job's newest result.

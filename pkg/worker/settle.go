@@ -31,6 +31,7 @@ func (w *Worker) settle(base context.Context, r *run, res Result, err error) {
 		}
 		if drop {
 			r.task.Log.Warn().AnErr("handler_error", err).Msg("the job was taken from this worker: its result is dropped")
+			w.drop(base, r, out)
 			w.after(base, r, res, false)
 			return
 		}
@@ -54,6 +55,18 @@ func (w *Worker) settle(base context.Context, r *run, res Result, err error) {
 			return
 		}
 		res, err = w.resolve(r, res, conflict, conflicts)
+	}
+}
+
+// drop reports an execution all the same that was taken from this worker:
+// Redis refuses it, and counts that. Had nobody taken it after all, its job
+// would go back to the head of its queue.
+func (w *Worker) drop(base context.Context, r *run, out rq.Outcome) {
+	r.settled.Store(true)
+	out.Kind = rq.OutcomeReturnHead
+	fin, sent := w.finish(base, r, out)
+	if sent && !errors.Is(fin.Err, rq.ErrLateFinish) {
+		w.report(r, out, fin)
 	}
 }
 
@@ -148,7 +161,13 @@ func (u *unstoredError) Unwrap() error { return u.err }
 // outcome. The lease brings the job back then.
 func (w *Worker) finish(base context.Context, r *run, out rq.Outcome) (fin rq.Finished, sent bool) {
 	waiting := "finishing job " + r.claimed.Execution.JobID
-	defer w.outages.up(waiting)
+	defer func() {
+		if sent {
+			w.outages.up(waiting)
+		} else {
+			w.outages.gone(waiting)
+		}
+	}()
 	ctx, cancel := w.untilGivenUp(base)
 	defer cancel()
 	rejected := 0

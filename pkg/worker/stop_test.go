@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,53 @@ func TestColdStopReturnsTheJobToTheHead(t *testing.T) {
 		}
 		if j := r.job(first); j.Status != rq.StatusQueued || j.RetriesLeft == nil || *j.RetriesLeft != 2 {
 			t.Errorf("the job is %s with %v retries left; want queued with both", j.Status, j.RetriesLeft)
+		}
+	})
+}
+
+// What is still running when the grace period is over goes back to the head,
+// marked as given back: that is no death of its worker.
+func TestAJobLongerThanTheGraceGoesBackToTheHead(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		r := newRig(t, s)
+		g := newGate()
+		c := r.config(g.handler("idem.f"))
+		c.Grace = 50 * time.Millisecond
+		w := r.start(c)
+		first, second := r.enqueue(rq.Spec{Func: "idem.f"}), r.enqueue(rq.Spec{Func: "idem.f"})
+		wait(t, "the first job", g.begun)
+		w.Stop()
+		if cause := wait(t, "the handler's end", g.cause); !errors.Is(cause, ErrKilled) {
+			t.Errorf("the context ended with %v; want ErrKilled", cause)
+		}
+		if err := w.end(); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.rdb.LRange(context.Background(), "rq:queue:"+queueName, 0, -1).Val(); len(got) != 2 || got[0] != first || got[1] != second {
+			t.Errorf("the queue holds %v; want %v", got, []string{first, second})
+		}
+		if lines := r.log.lines("stopping: these jobs run for longer"); len(lines) != 1 || !strings.Contains(fmt.Sprint(lines[0]["jobs"]), first) {
+			t.Errorf("the log says %v; want one line that names the job", lines)
+		}
+		x, err := r.q.Explain(context.Background(), first)
+		if err != nil || x.Recovered != 0 || x.LastEvent == nil || x.LastEvent.Reason != rq.ReasonDrained || !strings.Contains(x.Text, "worker w gave it back") {
+			t.Errorf("it is explained as %+v, %v", x, err)
+		}
+	})
+}
+
+func TestAMisspeltQueueIsNamedAtStart(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		r := newRig(t, s)
+		r.enqueue(rq.Spec{Queue: "foreign", Func: "f"})
+		c := r.config(quick("f"))
+		c.Queues = []string{queueName, "foreign", "wrok"}
+		r.start(c)
+		r.until("the warning", func() bool { return len(r.log.lines("this queue isn't in the configuration")) > 0 })
+		if lines := r.log.lines("this queue isn't in the configuration"); len(lines) != 1 || lines[0]["queue"] != "wrok" {
+			t.Errorf("warned of %v; want wrok alone", lines)
 		}
 	})
 }
@@ -174,6 +222,7 @@ func TestALostLeaseEndsTheHandlerAndDropsItsResult(t *testing.T) {
 			t.Error("a dropped result was called accepted")
 		}
 		r.until("the log line", func() bool { return len(r.log.lines("the job was taken from this worker")) == 1 })
+		r.untilLate(1)
 		if text := r.lastError(id); text != "" {
 			t.Errorf("the fenced execution wrote a result: %q", text)
 		}

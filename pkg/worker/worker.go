@@ -23,7 +23,9 @@ type queue interface {
 	MoveDue(context.Context, []string, time.Time) (int, time.Time, error)
 	RecoverExpired(context.Context, []string) ([]rq.Recovered, error)
 	RegisterWorkers(context.Context, []rq.WorkerBirth) error
+	QueueNames(context.Context) ([]string, error)
 	ReleaseScheduler(context.Context, []string) error
+	SeekStrays(context.Context, []string) (rq.Strays, error)
 	SetWorkerState(context.Context, rq.WorkerState, []string) error
 	Suspended(context.Context) (bool, error)
 	UnregisterWorkers(context.Context, []string) error
@@ -38,6 +40,7 @@ type Worker struct {
 	handlers map[string]Handler
 	known    string // names of all handlers, for messages
 	outages  *outages
+	turns    turns
 	births   []rq.WorkerBirth
 	stopped  context.Context // ends at warm stop
 	stop     context.CancelFunc
@@ -131,6 +134,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	w.c.Log.Info().Strs("queues", w.c.Queues).Int("slots", len(w.slots)).Str("functions", w.known).Msg("worker started")
+	w.lookAtQueues(base)
 
 	live, end := context.WithCancel(base)
 	var background sync.WaitGroup
@@ -154,9 +158,24 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
+// lookAtQueues warns of queues that seem to be misspelt.
+func (w *Worker) lookAtQueues(ctx context.Context) {
+	var names []string
+	err := w.call(ctx, func(ctx context.Context) (err error) {
+		names, err = w.q.QueueNames(ctx)
+		return err
+	})
+	if err != nil {
+		w.c.Log.Debug().Err(err).Msg("looking at the names of queues")
+		return
+	}
+	w.warnOfQueues(names)
+}
+
 // register takes the names of all slots, waiting for Redis if need be.
 func (w *Worker) register(ctx context.Context) error {
 	for try := 0; ; try++ {
+		w.turns.turn(&w.turns.dispatcher)
 		err := w.call(ctx, func(ctx context.Context) error { return w.q.RegisterWorkers(ctx, w.births) })
 		if err == nil {
 			w.outages.up("registering")
@@ -170,6 +189,7 @@ func (w *Worker) register(ctx context.Context) error {
 		}
 		w.outages.down("registering", err)
 		if !pause(ctx, try) {
+			w.outages.gone("registering")
 			return ctx.Err()
 		}
 	}
@@ -198,17 +218,30 @@ func (w *Worker) announceStop(ctx context.Context) {
 }
 
 // drain waits until every slot is free and returns the jobs whose handlers
-// were killed and did not end.
+// were killed and did not end. What is still running after Grace is given back.
 func (w *Worker) drain() []string {
 	killed := w.killed.Done()
-	var late <-chan time.Time
+	var late, over <-chan time.Time
+	if w.c.Grace > 0 {
+		t := time.NewTimer(w.c.Grace)
+		defer t.Stop()
+		over = t.C
+	}
+	turn := time.NewTicker(turnEvery)
+	defer turn.Stop()
 	for {
+		w.turns.turn(&w.turns.dispatcher)
 		busy := w.busyJobs()
 		if len(busy) == 0 {
 			return nil
 		}
 		select {
 		case <-w.wake:
+		case <-turn.C:
+		case <-over:
+			w.c.Log.Warn().Dur("grace_ms", w.c.Grace).Strs("jobs", busy).
+				Msg("stopping: these jobs run for longer than a stop may take; they go back to the head of their queue and count as no death")
+			w.Kill()
 		case <-killed:
 			killed = nil
 			t := time.NewTimer(w.c.CancelGrace + w.c.GiveUp)

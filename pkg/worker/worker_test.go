@@ -389,6 +389,7 @@ func TestARefusedProgressDropsTheResult(t *testing.T) {
 		r.rdb.ZRem(context.Background(), "rq:wip:"+queueName, task.Execution.Member())
 		close(goOn)
 		r.until("the dropped result", func() bool { return len(r.log.lines("the job was taken from this worker")) == 1 })
+		r.untilLate(1)
 		if n := r.rdb.Exists(context.Background(), "mark").Val(); n != 0 {
 			t.Error("a fenced execution's progress was written")
 		}
