@@ -179,8 +179,11 @@ func TestHugePayload(t *testing.T) {
 	f := newAnything(t, s)
 	ctx := t.Context()
 	f.seed("HSET rq:job:huge status queued origin q retries_left 1\nRPUSH rq:queue:q huge\nHSET rq:job:good status queued origin q data {call}\nRPUSH rq:queue:q good")
-	// Made in Redis, so that the test itself need not hold it.
-	if err := f.rdb.Eval(ctx, `redis.call('HSET', KEYS[1], 'data', string.rep('x', 104857600))`, []string{keyJob("huge")}).Err(); err != nil && !errors.Is(err, redis.Nil) {
+	// Made in Redis, so that the test itself need not hold it. That takes seconds
+	// on a busy machine.
+	patient := redis.NewClient(&redis.Options{Addr: s.Addr, DisableIdentity: true, ReadTimeout: time.Minute})
+	defer func() { _ = patient.Close() }()
+	if err := patient.Eval(ctx, `redis.call('HSET', KEYS[1], 'data', string.rep('x', 104857600))`, []string{keyJob("huge")}).Err(); err != nil && !errors.Is(err, redis.Nil) {
 		t.Fatal(err)
 	}
 	got, err := f.Claim(ctx, ClaimRequest{Worker: []string{"w.1", "w.2"}, Queues: []string{"q"}})
