@@ -15,7 +15,7 @@ import (
 )
 
 type fsckFlags struct {
-	fix           bool
+	fix, noOwn    bool
 	undo, restore string
 	queues        []string
 	age           time.Duration
@@ -55,6 +55,7 @@ Exit status: 0 nothing (left) to find, 4 findings remain.`,
 	c.Flags().StringArrayVar(&f.queues, "queue", nil, "look only at this queue; may be repeated (default: all that Redis has)")
 	c.Flags().DurationVar(&f.age, "age", 5*time.Second, "how long a finding must stand unchanged; 60s also repairs what a worker of RQ might just have taken")
 	c.Flags().IntVar(&f.rate, "rate", 10000, "commands a second that Redis is asked, at most")
+	c.Flags().BoolVar(&f.noOwn, "no-own-runs", false, "no producer runs its jobs itself (RQ's is_async=False): a queued job in no queue is lost, not a day later")
 	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues)
 	f.out.add(c)
 	return c
@@ -80,7 +81,7 @@ func (a *app) fsck(ctx context.Context, s *services, f fsckFlags) error {
 			return err
 		}
 	}
-	o := rq.FsckOptions{Age: max(f.age, time.Millisecond), Fix: f.fix, Queues: f.queues, Rate: f.rate}
+	o := rq.FsckOptions{Age: max(f.age, time.Millisecond), Fix: f.fix, NoOwnRuns: f.noOwn, Queues: f.queues, Rate: f.rate}
 	if terminal(a.stderr) {
 		o.Progress = func(r rq.FsckReport) {
 			fmt.Fprintf(a.stderr, "looked at %d jobs and %d entries, %d suspected\n", r.Jobs, r.Entries, r.Suspected)

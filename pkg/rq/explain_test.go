@@ -43,9 +43,10 @@ var explainCases = []struct {
 	{"suspended for a time", queuedJob + listening + "\nSET rq:suspended 1 EX 100", CauseSuspended, "all workers are suspended until 2026-11-23T12:01:"},
 	{"given back", queuedJob + listening + "\nHSET docsvc:recovered j1 2\nXADD docsvc:events 1795435190000-0 job j1 queue q worker w2 from started to queued reason drained", CauseWaiting,
 		"worker w2 gave it back at 2026-11-23T11:59:50Z (11s ago); its worker died 2 times while it ran; worker w1 listens"},
-	{"lost or with its producer", `HSET rq:job:j1 status queued origin q data {call} timeout 200 enqueued_at 2026-11-23T11:56:00.000000Z`, CauseLost,
-		"its producer runs it itself (RQ's is_async=False), or nobody will take it. If it still says so at 2026-11-23T12:00:20Z (in 20s), see: docsvc queue fsck --fix."},
-	{"lost", `HSET rq:job:j1 status queued origin q data {call} timeout 100 enqueued_at 2026-11-23T11:56:00.000000Z`, CauseLost, "it is not in queue q: nobody will take it. See: docsvc queue fsck --fix."},
+	{"lost or with its producer", `HSET rq:job:j1 status queued origin q data {call} timeout 200 enqueued_at 2026-11-22T12:00:20.000000Z`, CauseLost,
+		"its producer runs it itself (RQ's is_async=False), or nobody will take it. If it still says so at 2026-11-23T12:00:20Z (in 20s), see: docsvc queue fsck --fix (before then, with --no-own-runs when no producer does so)."},
+	{"lost, and nobody else's", `HSET rq:job:j1 status queued origin q data ["again",null,[],{}] timeout 100 enqueued_at 2026-11-23T11:59:00.000000Z`, CauseLost, "it is not in queue q: nobody will take it. See: docsvc queue fsck --fix."},
+	{"lost", `HSET rq:job:j1 status queued origin q data {call} timeout 100 enqueued_at 2026-11-22T11:56:00.000000Z`, CauseLost, "it is not in queue q: nobody will take it. See: docsvc queue fsck --fix."},
 	{"taken", `
 		HSET rq:job:j1 status queued origin q data {call}
 		RPUSH rq:queue:q:intermediate j1`, CauseTaken, "A worker of RQ has taken it from queue q"},
@@ -115,7 +116,7 @@ func TestExplain(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		for _, c := range explainCases {
 			t.Run(c.name, func(t *testing.T) {
-				f := newFixture(t, s, Options{})
+				f := newFixture(t, s, Options{Idempotent: func(fn string) bool { return fn == "again" }})
 				f.seed(c.seed)
 				var x *Explanation
 				var err error

@@ -122,8 +122,9 @@ func (c *Client) explainUnqueued(ctx context.Context, x *Explanation) error {
 	case !errors.Is(err, redis.Nil) && !isWrongType(err):
 		return err
 	}
-	if until := ownRunUntil(x.job.EnqueuedAt, x.job.Timeout); x.now.Before(until) {
-		x.say(CauseLost, "Its hash says queued since %s, but it is not in queue %s: its producer runs it itself (RQ's is_async=False), or nobody will take it. If it still says so at %s, see: docsvc queue fsck --fix",
+	ours := x.job.Func != "" && c.o.Idempotent(x.job.Func)
+	if until := ownRunUntil(x.job.EnqueuedAt, x.job.Timeout); x.now.Before(until) && !ours {
+		x.say(CauseLost, "Its hash says queued since %s, but it is not in queue %s: its producer runs it itself (RQ's is_async=False), or nobody will take it. If it still says so at %s, see: docsvc queue fsck --fix (before then, with --no-own-runs when no producer does so)",
 			x.at(x.job.EnqueuedAt), x.Queue, x.at(until))
 		return nil
 	}

@@ -75,6 +75,11 @@ type FsckOptions struct {
 	Fix bool
 	// Limit is how many findings are kept. Default 10000.
 	Limit int
+	// NoOwnRuns says that no producer runs jobs itself, as RQ's is_async=False
+	// does: a job that says queued and stands in no queue is then lost. Without
+	// it that is believed of jobs that may simply run again, and of others a
+	// day after they were enqueued.
+	NoOwnRuns bool
 	// Progress, when given, is called now and then.
 	Progress func(FsckReport)
 	// Queues restricts the look to these. Default all.
@@ -293,6 +298,9 @@ func (f *fsck) again(ctx context.Context) ([]*fsckFinding, error) {
 			return nil, err
 		}
 	}
+	if err := f.own(ctx, before); err != nil {
+		return nil, err
+	}
 	if err := f.inspect(ctx, units); err != nil {
 		return nil, err
 	}
@@ -303,6 +311,28 @@ func (f *fsck) again(ctx context.Context) ([]*fsckFinding, error) {
 		}
 	}
 	return f.inNoQueue(ctx, still)
+}
+
+// own notes which of the jobs that seem to be in no queue their producer does
+// not run itself: those of functions that are docsvc's own.
+func (f *fsck) own(ctx context.Context, found map[string]*fsckFinding) error {
+	var ids []string
+	for _, x := range found {
+		if x.Kind == FsckQueuedLost {
+			ids = append(ids, x.JobID)
+		}
+	}
+	f.ours = map[string]bool{}
+	for batch := range slices.Chunk(ids, fsckBatch) {
+		jobs, err := f.c.jobsUpTo(ctx, batch, loadLimit)
+		if err != nil {
+			return err
+		}
+		for i, j := range jobs {
+			f.ours[batch[i]] = j != nil && j.Func != "" && f.c.o.Idempotent(j.Func)
+		}
+	}
+	return nil
 }
 
 // inNoQueue asks Redis itself whether a job that the sieve knows in no queue is

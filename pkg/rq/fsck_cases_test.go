@@ -118,10 +118,10 @@ var fsckCases = []struct{ name, seed, found, change string }{
 	{
 		name: "queued jobs in no queue that their producers may be running",
 		seed: `
-		HSET rq:job:j1 status queued origin q data {call} timeout 180 worker_name '' enqueued_at 2026-11-23T11:56:01.000000Z
-		HSET rq:job:j2 status queued origin q data {call} timeout 3600 worker_name '' enqueued_at 2026-11-23T10:59:01.000000Z
-		HSET rq:job:j3 status queued origin q data {call} timeout -1 worker_name '' enqueued_at 2026-11-23T11:57:00.000000Z
-		HSET rq:job:j4 status queued origin q data {call} timeout 180 worker_name sync enqueued_at 2026-11-23T10:00:00.000000Z
+		HSET rq:job:j1 status queued origin q data ["their.work",null,[],{}] timeout 180 worker_name '' enqueued_at 2026-11-22T12:00:10.000000Z
+		HSET rq:job:j2 status queued origin q data ["their.work",null,[],{}] timeout 172800 worker_name '' enqueued_at 2026-11-21T12:00:10.000000Z
+		HSET rq:job:j3 status queued origin q data ["their.work",null,[],{}] timeout -1 worker_name '' enqueued_at 2026-11-23T11:57:00.000000Z
+		HSET rq:job:j4 status queued origin q data {call} timeout 180 worker_name sync enqueued_at 2026-11-20T10:00:00.000000Z
 		SADD rq:queues rq:queue:q`,
 		found: `
 		queued_lost rq:job:j1 j1
@@ -130,15 +130,15 @@ var fsckCases = []struct{ name, seed, found, change string }{
 		change: ``,
 	},
 	{
-		name: "a queued job in no queue for longer than its producer would run it",
+		name: "a queued job in no queue for longer than its producer is believed to run it",
 		seed: `
-		HSET rq:job:j1 status queued origin q data {call} timeout 100 enqueued_at 2026-11-23T11:56:00.000000Z
+		HSET rq:job:j1 status queued origin q data ["their.work",null,[],{}] timeout 100 enqueued_at 2026-11-22T11:59:59.000000Z
 		SADD rq:queues rq:queue:q`,
 		found: `queued_lost rq:job:j1 j1`,
 		change: `
 			+ rq:job:j1 enqueued_at = 2026-11-23T12:00:00.250000Z
 			+ rq:queue:q [j1]
-			- rq:job:j1 enqueued_at = 2026-11-23T11:56:00.000000Z`,
+			- rq:job:j1 enqueued_at = 2026-11-22T11:59:59.000000Z`,
 	},
 	{
 		name: "a started job that may run again without an execution",

@@ -164,14 +164,17 @@ func (f *fsck) young(stamp string) bool {
 	return ok && t.After(f.now.Add(-time.Second))
 }
 
-// ownRunUntil is until when a job that says queued and stands in no queue may
-// be one that its producer runs itself: RQ's is_async=False leaves no other
-// trace of it. The minute is for clocks that differ.
+// ownRun is for how long a job that says queued and stands in no queue may be
+// one that its producer runs itself: RQ's is_async=False leaves no other trace
+// of it, and does not end it after its timeout.
+const ownRun = 24 * time.Hour
+
+// ownRunUntil is when that time is over.
 func ownRunUntil(enqueued time.Time, timeout time.Duration) time.Time {
 	if enqueued.IsZero() {
 		return enqueued
 	}
-	return enqueued.Add(max(timeout, DefaultTimeout) + time.Minute)
+	return enqueued.Add(max(timeout, ownRun))
 }
 
 func (f *fsck) judgeQueued(l jobLook, q string) {
@@ -185,9 +188,10 @@ func (f *fsck) judgeQueued(l jobLook, q string) {
 	problem := "queued, but in no queue: nobody will take it"
 	enqueued, _ := parseStamp(l.fields["enqueued_at"])
 	timeout, _ := parseInt(strings.TrimSpace(l.fields["timeout"]))
-	if until := ownRunUntil(enqueued, time.Duration(min(timeout, 1e9))*time.Second); f.now.Before(until) && !f.ours[id] {
+	if until := ownRunUntil(enqueued, time.Duration(min(timeout, 1e9))*time.Second); f.now.Before(until) && !f.ours[id] && !f.o.NoOwnRuns {
 		f.note(l.unit, FsckQueuedLost, l.unit.key, id, "queued, but in no queue", l.state(), nil,
-			"its producer may be running it itself (RQ's is_async=False): it is repaired from "+until.UTC().Format(time.RFC3339)+" on")
+			"its producer may be running it itself (RQ's is_async=False), then a worker must not: it is repaired from "+
+				until.UTC().Format(time.RFC3339)+" on, or with --no-own-runs when no producer does so")
 		return
 	}
 	if f.window(&repair{}) == nil {
