@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop mutants lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets
@@ -24,6 +24,9 @@ test: ## run every test; fetches below .cache what it needs beyond Go
 
 interop: ## compare with Python's RQ at length, and with the tools that read its queues
 	@scripts/interop.sh
+
+mutants: ## show that every guard of the Lua scripts is tested: make mutants SCRIPT=claim.lua FRESH=1
+	@$(GO) run ./scripts/mutants -script "$(SCRIPT)" -page docs/mutants.md $(if $(FRESH),-fresh) $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh
