@@ -317,6 +317,7 @@ func TestTakesOverFromADeadWorker(t *testing.T) {
 			t.Errorf("%d retries left; want 2, none spent", left)
 		}
 		r.until("the line of the recovery", func() bool { return len(r.log.lines("took a job back")) > 0 }) // which may come after the job's end
+		r.until("the line of the recovery", func() bool { return len(r.log.lines("took a job back")) > 0 }) // which may come after the job's end
 		if lines := r.log.lines("took a job back"); len(lines) != 1 || lines[0]["dead_worker"] != "dead" {
 			t.Errorf("log %v; want one line that names the dead worker", lines)
 		}
