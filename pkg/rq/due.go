@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // dueBatch is how many jobs of a queue one script moves.
@@ -22,7 +24,8 @@ type scheduler struct {
 // queues whose rq:scheduler-lock this client owns or can get. now zero means
 // the server's time. next is the smallest time that is still ahead, zero when
 // nothing is scheduled on the queues that this client serves. Call it at least
-// every 20 s: the locks expire after 61 s.
+// every Lease/3: after a lease without it another of docsvc's schedulers takes
+// its locks over, and after 61 s any other.
 func (c *Client) MoveDue(ctx context.Context, queues []string, now time.Time) (moved int, next time.Time, err error) {
 	upto := ""
 	if !now.IsZero() {
@@ -64,7 +67,7 @@ func (c *Client) dueCall(q, upto string, queues []string) call {
 		"queues", strings.Join(queues, ","), "created_at", stamp(s.created),
 	}
 	t := c.tape().str(q, s.name, upto).num(dueBatch).list(fields)
-	return call{scriptDue, []string{keySchedulerLock(q), keyScheduled(q), keyQueue(q), keyScheduler(s.name)}, t}
+	return call{scriptDue, []string{keySchedulerLock(q), keyScheduled(q), keyQueue(q), keyScheduler(s.name), c.keySchedulers()}, t}
 }
 
 // ReleaseScheduler gives up this client's scheduler locks and its
@@ -77,7 +80,12 @@ func (c *Client) ReleaseScheduler(ctx context.Context, queues []string) error {
 	if _, err := c.run(ctx, call{scriptUnlock, keys, c.tape().str(c.scheduler.name)}); err != nil {
 		return fmt.Errorf("releasing scheduler locks: %w", err)
 	}
-	if err := c.rdb.Del(ctx, keyScheduler(c.scheduler.name)).Err(); err != nil {
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Del(ctx, keyScheduler(c.scheduler.name))
+		p.ZRem(ctx, c.keySchedulers(), c.scheduler.name)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("deleting the scheduler's hash: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 )
 
 const schedulerHash = `
+	+ docsvc:schedulers <id> 1795435212250
 	+ rq:scheduler-lock:q = <id>
 	+ rq:scheduler-lock:q ttl 60
 	+ rq:scheduler:<id> created_at = 2026-11-23T12:00:00.250000Z
@@ -125,6 +126,44 @@ func TestMoveDueLeavesAnotherSchedulersQueue(t *testing.T) {
 		}
 		if ttl := f.rdb.TTL(context.Background(), "rq:scheduler-lock:q").Val(); ttl < 50*time.Second {
 			t.Errorf("the lock was not refreshed: %s", ttl)
+		}
+	})
+}
+
+// A scheduler of docsvc that was killed holds its lock for 61 s more. Others of
+// docsvc see that its lease has run out; one of Python has none to go by.
+func TestMoveDueTakesOverFromADeadScheduler(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		f.moveDue()
+		f.seed("HSET rq:job:j1 status scheduled origin q\nZADD rq:scheduled:q 5 j1")
+		now := noon
+		other := New(s.Client(t), Options{})
+		other.fixedTime = func() time.Time { return now }
+		move := func() int {
+			n, _, err := other.MoveDue(context.Background(), []string{"q"}, time.Time{})
+			if err != nil {
+				t.Error(err)
+			}
+			return n
+		}
+		if n := move(); n != 0 {
+			t.Errorf("moved %d while the other scheduler lives", n)
+		}
+		now = noon.Add(f.Lease() + time.Second)
+		if n := move(); n != 1 {
+			t.Errorf("moved %d with the other scheduler dead", n)
+		}
+		f.seed("HSET rq:job:j2 status scheduled origin q\nZADD rq:scheduled:q 5 j2")
+		if n, _ := f.moveDue(); n != 0 {
+			t.Errorf("the one that was taken for dead moved %d", n)
+		}
+		if err := other.ReleaseScheduler(context.Background(), []string{"q"}); err != nil {
+			t.Error(err)
+		}
+		if n, _ := f.moveDue(); n != 1 {
+			t.Errorf("moved %d after the other scheduler left", n)
 		}
 	})
 }

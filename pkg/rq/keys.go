@@ -65,6 +65,7 @@ func (c *Client) keyRefused() string         { return c.o.Namespace + "refused" 
 func (c *Client) keyReceipts() string        { return c.o.Namespace + "receipts" }     // zset call token -> unix ms
 func (c *Client) keyPulse() string           { return c.o.Namespace + "pulse" }        // unix ms of the last sign of life
 func (c *Client) keyQuietUntil() string      { return c.o.Namespace + "quiet_until" }  // unix ms before which nothing is recovered
+func (c *Client) keySchedulers() string      { return c.o.Namespace + "schedulers" }   // zset scheduler of ours -> expiry of its lease, unix ms
 func (c *Client) keySlot(w string) string    { return c.o.Namespace + "worker:" + w }  // hash: who holds the name, its lease
 func (c *Client) keyStrays() string          { return c.o.Namespace + "strays" }       // hash queue -> jobs that nothing held, put back
 func (c *Client) keyStrayOwner() string      { return c.o.Namespace + "strays:owner" } // token of the process that looks for them

@@ -24,6 +24,7 @@ func TestKeyNamesAreTheSameInLua(t *testing.T) {
 		"K.worker('w')": keyWorker("w"), "K.workers_of('q')": keyWorkersOf("q"), "K.pubsub('w')": keyPubSub("w"), "K.group('g')": keyGroup("g"),
 		"K.events": c.keyEvents(), "K.recovered": c.keyRecovered(), "K.dropped": c.keyDropped(), "K.late": c.keyLate(),
 		"K.refused": c.keyRefused(), "K.receipts": c.keyReceipts(), "K.pulse": c.keyPulse(), "K.quiet_until": c.keyQuietUntil(),
+		"K.schedulers": c.keySchedulers(),
 		"K.lease('q')": c.keyLease("q"), "K.slot('w')": c.keySlot("w"), "K.scratch('j')": c.keyScratch("j"),
 	}
 	prelude, err := luaFiles.ReadFile("lua/prelude.lua")

@@ -1,8 +1,12 @@
 -- due: moves scheduled jobs whose time has come onto their queue, while the
 -- caller owns or can take RQ's scheduler lock (rq/scheduler.py; lock protocol
 -- of RQ >= 2.11: taken when absent, refreshed when ours, left alone otherwise).
+-- The lock lasts 61 s, which is long to wait for when its holder was killed.
+-- So each of docsvc's schedulers has a lease besides, and the lock of one whose
+-- lease has run out is taken over; Python's have none and are waited for.
 --
--- KEYS  rq:scheduler-lock, rq:scheduled, the queue's list, rq:scheduler hash
+-- KEYS  rq:scheduler-lock, rq:scheduled, the queue's list, rq:scheduler hash,
+--       leases of docsvc's schedulers
 -- ARGV  after the prelude's: queue; scheduler name; unix second up to which
 --       jobs are due, "" for the server's time; at most how many; list of
 --       fields and values of the rq:scheduler hash
@@ -12,18 +16,27 @@
 -- An id without a hash is left for a minute after its time, because RQ's
 -- enqueue_at writes the entry before the hash.
 
+-- gone reports whether a scheduler is one of docsvc's that gives no sign of
+-- life any more.
+local function gone(owner)
+  local lease = tonumber(r('ZSCORE', K.schedulers, owner) or '')
+  return lease ~= nil and lease <= now_ms
+end
+
 local function main()
   local q, name, upto, limit, fields = take(), take(), take(), taken(), takelist()
   local now = tonumber(upto) or sec
   local owner = r('GET', K.scheduler_lock(q))
-  if owner and owner ~= name then
+  if owner and owner ~= name and not gone(owner) then
     return { 'taken' }
   end
   if owner then
-    w('EXPIRE', K.scheduler_lock(q), '61')
+    w('SET', K.scheduler_lock(q), name, 'EX', '61')
   elseif not w('SET', K.scheduler_lock(q), name, 'EX', '61', 'NX') then
     return { 'taken' }
   end
+  w('ZADD', K.schedulers, int(now_ms + LEASE), name)
+  w('ZREMRANGEBYSCORE', K.schedulers, '-inf', int(now_ms - 120000)) -- no lock lasts so long
   w('HSET', K.scheduler(name), 'last_heartbeat', iso(), unpack(fields))
   w('EXPIRE', K.scheduler(name), '61')
 

@@ -100,7 +100,7 @@ local K = {
   group = function(g) return 'rq:group:' .. g end,
   events = NS .. 'events', recovered = NS .. 'recovered', dropped = NS .. 'dropped',
   late = NS .. 'late', refused = NS .. 'refused', receipts = NS .. 'receipts',
-  pulse = NS .. 'pulse', quiet_until = NS .. 'quiet_until',
+  pulse = NS .. 'pulse', quiet_until = NS .. 'quiet_until', schedulers = NS .. 'schedulers',
   lease = function(q) return NS .. 'lease:' .. q end,
   slot = function(w) return NS .. 'worker:' .. w end,
   scratch = function(j) return NS .. 'scratch:' .. j end,
