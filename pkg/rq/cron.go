@@ -33,13 +33,16 @@ type CronOptions struct {
 // Of several schedulers in Go that have the same job, one enqueues it for each
 // time of its Cron expression; RQ's own know nothing of one another. Jobs with
 // Every are each scheduler's own. Times that passed while none ran are not made
-// up for. The clock is this process's.
+// up for; of those that passed while this one could not go on (asleep, without
+// Redis) the last is, unless another scheduler has. The clock is this process's;
+// set back, it is followed.
 type CronScheduler struct {
 	c       *Client
 	o       CronOptions
 	host    string
 	pid     int
 	created time.Time
+	seen    time.Time // of the round before
 	entries []*cronEntry
 }
 
@@ -118,6 +121,12 @@ func (s *CronScheduler) round(ctx context.Context, born *bool) (time.Duration, e
 		*born = true
 	}
 	now := s.c.o.Clock()
+	if now.Before(s.seen) {
+		for _, e := range s.entries {
+			e.setBack(now)
+		}
+	}
+	s.seen = now
 	changed := false
 	var problem error
 	for _, e := range s.entries {
@@ -156,7 +165,8 @@ func (s *CronScheduler) enqueue(ctx context.Context, e *cronEntry, now time.Time
 	at := float64(now.UnixMicro()) / 1e6
 	spec.Effects = append(slices.Clone(spec.Effects),
 		ZAdd(history, at, spec.ID), Expire(history, cronHistoryTTL), ZAdd(keyCronJobs, at, e.name))
-	spec.Conditions = append(slices.Clone(spec.Conditions), Condition{ClaimKey: s.c.keyCronSlot(e.slot, e.next), ClaimValue: spec.ID, TTL: time.Hour})
+	due, ttl := e.due(now)
+	spec.Conditions = append(slices.Clone(spec.Conditions), Condition{ClaimKey: s.c.keyCronSlot(e.slot, due), ClaimValue: spec.ID, TTL: ttl})
 	_, err := s.c.Enqueue(ctx, spec)
 	var refused *ConditionError
 	switch {

@@ -70,6 +70,42 @@ func (c *Client) newCronEntry(j CronJob, now time.Time) (*cronEntry, error) {
 	return e, nil
 }
 
+// cronClaim is how much longer than until its next time a time stays claimed.
+const cronClaim = time.Hour
+
+// due returns the time that is to be enqueued now, the last that has passed,
+// and for how long nobody else is to enqueue it: until all others that still
+// have it to come have a later one.
+func (e *cronEntry) due(now time.Time) (time.Time, time.Duration) {
+	if e.job.Cron == "" {
+		return e.next, cronClaim
+	}
+	due := e.next
+	if last, err := gronx.PrevTickBefore(e.job.Cron, now.UTC(), true); err == nil && last.After(due) {
+		due = last
+	}
+	next, err := cronNext(e.job.Cron, now)
+	if err != nil {
+		next = now
+	}
+	return due, next.Sub(due) + cronClaim
+}
+
+// setBack follows a clock that was set back, by however much: what was due in
+// an hour is not to wait for a day. Times that were enqueued already are still
+// claimed.
+func (e *cronEntry) setBack(now time.Time) {
+	if e.job.Cron == "" {
+		if latest := now.Add(e.job.Every); e.next.After(latest) {
+			e.next = latest
+		}
+		return
+	}
+	if next, err := cronNext(e.job.Cron, now); err == nil {
+		e.next = next
+	}
+}
+
 // enqueued notes that the job was enqueued in the round of that time.
 func (e *cronEntry) enqueued(at time.Time) {
 	e.latest = at

@@ -141,6 +141,75 @@ func TestCronSchedulersShareTimes(t *testing.T) {
 	})
 }
 
+// A scheduler that slept for hours doesn't enqueue again what another one did
+// meanwhile; alone it makes up for the last time.
+func TestCronSchedulerThatSlept(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, srv *redistest.Server) {
+		f := newFixture(t, srv, Options{})
+		other := New(f.rdb, f.o)
+		jobs := []CronJob{{Cron: "0 * * * *", Name: "hourly", Spec: Spec{Queue: "q", Func: "a.b"}}, {Cron: "0 0 * * *", Name: "daily", Spec: Spec{Queue: "q", Func: "a.b"}}}
+		bornA, bornB := false, false
+		awake, slept := f.cron(f.Client, jobs...), f.cron(other, jobs...)
+		f.round(slept, &bornB, time.Minute)
+		for range 20 { // until 8 in the morning
+			f.round(awake, &bornA, time.Minute)
+			f.now = f.now.Add(time.Hour)
+			srv.FastForward(time.Hour)
+		}
+		f.round(awake, &bornA, time.Minute)
+		hours := 20
+		f.history("hourly", hours)
+		f.history("daily", 1)
+		longest := time.Duration(0) // for which a time is claimed: the daily one's, on redis-server by its own clock
+		for _, key := range f.rdb.Keys(t.Context(), "docsvc:cron:*").Val() {
+			longest = max(longest, f.rdb.PTTL(t.Context(), key).Val())
+		}
+		if longest < 16*time.Hour {
+			t.Errorf("no time is claimed for longer than %s", longest)
+		}
+		f.round(slept, &bornB, time.Minute)
+		f.history("hourly", hours)
+		f.history("daily", 1)
+		f.now = f.now.Add(3*time.Hour + time.Minute)
+		f.round(slept, &bornB, time.Minute)
+		f.history("hourly", hours+1)
+	})
+}
+
+// A clock that is set back doesn't silence a scheduler, nor double its jobs.
+func TestCronClockSetBack(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, srv *redistest.Server) {
+		f := newFixture(t, srv, Options{})
+		born := false
+		f.now = f.now.Truncate(time.Minute)
+		start := f.now
+		s := f.cron(f.Client,
+			CronJob{Every: 30 * time.Second, Name: "every", Spec: Spec{Queue: "q", Func: "a.b"}},
+			CronJob{Cron: "* * * * *", Name: "minutely", Spec: Spec{Queue: "q", Func: "a.b"}})
+		f.now = start.Add(366 * 24 * time.Hour) // the clock is a year wrong
+		f.round(s, &born, 30*time.Second)
+		f.history("every", 1)
+		f.history("minutely", 1)
+		f.now = start
+		f.round(s, &born, 30*time.Second)
+		f.history("every", 1)
+		for i := range 3 {
+			f.now = start.Add(time.Duration(i+1) * time.Minute)
+			f.round(s, &born, 30*time.Second)
+		}
+		f.history("every", 4)
+		f.history("minutely", 4)
+		f.now = f.now.Add(-2 * time.Minute) // these minutes again
+		for range 3 {
+			f.round(s, &born, 30*time.Second)
+			f.now = f.now.Add(time.Minute)
+		}
+		f.history("minutely", 4)
+	})
+}
+
 // A time whose answer was lost is not enqueued again, and a job that can't be
 // enqueued doesn't keep others from it.
 func TestCronTriesAgain(t *testing.T) {
