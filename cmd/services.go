@@ -142,20 +142,23 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 	if err != nil {
 		return nil, err
 	}
+	hookRedis(rdb)
 	store, err := objectStore(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s := &services{config: cfg, log: log, redis: rdb, store: store}
 	functions := []string{document.ProcessFunc, document.ObjectFunc, cleanup.Func}
-	s.queue = rq.New(rdb, rq.Options{
+	options := rq.Options{
 		Effects: document.Effects(cfg.Redis.Namespace),
 		// All of ours may run again.
 		Idempotent: func(fn string) bool { return slices.Contains(functions, fn) },
 		Log:        log,
 		Namespace:  cfg.Redis.Namespace,
 		Queues:     queueDefaults(cfg),
-	})
+	}
+	tuneQueue(&options)
+	s.queue = rq.New(rdb, options)
 	s.documents = document.New(document.Config{
 		Accept:          extract.Declared,
 		FailedUploadTTL: cfg.Uploads.FailedTTL,
@@ -190,7 +193,7 @@ func objectStore(cfg *config.Config) (*objstore.Store, error) {
 	}
 	store, err := objstore.Open(objstore.Config{
 		Bucket: c.Bucket, Credentials: creds, Endpoint: c.Endpoint, PathStyle: c.PathStyle == "true",
-		Prefix: c.Prefix, PublicEndpoint: c.PublicEndpoint, Region: c.Region,
+		Prefix: c.Prefix, PublicEndpoint: c.PublicEndpoint, Region: c.Region, Transport: storageTransport(),
 	})
 	if err != nil {
 		return nil, &config.Error{Key: "storage.endpoint", Origin: cfg.Origins["storage.endpoint"], Problem: err.Error()}

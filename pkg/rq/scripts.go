@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/docsvc/docsvc/pkg/failpoint"
 )
 
 //go:embed lua/*.lua
@@ -50,7 +52,9 @@ func compile(parts ...string) *redis.Script {
 		}
 		b.Write(text)
 	}
-	return redis.NewScript(b.String())
+	script := redis.NewScript(b.String())
+	failpoint.Script(script.Hash(), parts[len(parts)-1])
+	return script
 }
 
 // call is one run of a script.
