@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os/signal"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -77,7 +79,9 @@ func (a *app) runServe(c *cobra.Command, f serveFlags) error {
 	if s.config.Origins["storage.endpoint"] == "default" && s.config.Origins["storage.bucket"] == "default" {
 		fmt.Fprintln(a.stderr, "docsvc: no storage is configured: set storage.endpoint, storage.bucket and credentials, or use --standalone; docsvc config check tries them")
 	}
-	return s.serve(ctx, ln)
+	n := a.newNotifier()
+	defer n.close()
+	return s.serve(ctx, ln, n)
 }
 
 // listen opens the API's port, before anything else is started.
@@ -102,29 +106,47 @@ func listen(cfg *config.Config) (net.Listener, error) {
 
 // serve answers requests until ctx ends. What it needs from Redis and storage
 // at its start is tried again until it is there; meanwhile it answers 503.
-func (s *services) serve(ctx context.Context, ln net.Listener) error {
+func (s *services) serve(ctx context.Context, ln net.Listener, n *notifier) error {
 	handler, err := s.handler()
 	if err != nil {
 		_ = ln.Close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.prepare(ctx)
-		s.sweep(ctx)
-	}()
+	var turned atomic.Int64 // when prepare or sweep last came round, unix ms
+	turned.Store(time.Now().UnixMilli())
+	var background sync.WaitGroup
+	background.Go(func() {
+		s.prepare(ctx, &turned)
+		s.sweep(ctx, &turned)
+	})
+	background.Go(func() { s.watch(ctx, ln.Addr(), n, &turned) })
+	defer context.AfterFunc(ctx, func() { n.say("STOPPING=1") })()
 	err = httpapi.Serve(ctx, ln, handler, httpapi.ServeOptions{Grace: s.config.Server.ShutdownGrace, Log: s.log})
 	cancel()
-	<-done
+	background.Wait()
 	return err
 }
 
+// watch feeds systemd's watchdog while the API answers and the sweep comes
+// round.
+func (s *services) watch(ctx context.Context, addr net.Addr, n *notifier, turned *atomic.Int64) {
+	n.watch(ctx, s.log, func() string { return "API on http://" + addr.String() }, func() string {
+		if ctx.Err() == nil && time.Since(time.UnixMilli(turned.Load())) > stuckAfter+sweepTime {
+			return "the sweep over documents"
+		}
+		if where := answers(addr); ctx.Err() == nil {
+			return where
+		}
+		return ""
+	})
+}
+
 // prepare makes sure of bucket and installation id, however long it takes.
-func (s *services) prepare(ctx context.Context) {
+func (s *services) prepare(ctx context.Context, turned *atomic.Int64) {
 	said := ""
 	for {
+		turned.Store(time.Now().UnixMilli())
 		err := s.prepareOnce(ctx)
 		if err == nil || ctx.Err() != nil {
 			if said != "" && err == nil {
@@ -154,8 +176,11 @@ func (s *services) prepareOnce(ctx context.Context) error {
 	return s.documents.EnsureInstallation(ctx)
 }
 
+// sweepTime bounds one sweep; the next one goes on where it ended.
+const sweepTime = time.Minute
+
 // sweep mends documents whose job ended without them, until ctx ends.
-func (s *services) sweep(ctx context.Context) {
+func (s *services) sweep(ctx context.Context, turned *atomic.Int64) {
 	loop := s.sweepLoop()
 	tick := time.NewTicker(loop.Every)
 	defer tick.Stop()
@@ -166,7 +191,10 @@ func (s *services) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := loop.Run(ctx)
+		turned.Store(time.Now().UnixMilli())
+		limited, cancel := context.WithTimeout(ctx, sweepTime)
+		err := loop.Run(limited)
+		cancel()
 		if err != nil && ctx.Err() == nil && !said {
 			s.log.Warn().Err(err).Msg(loop.Name)
 		}

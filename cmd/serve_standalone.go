@@ -62,7 +62,9 @@ func (a *app) serveStandalone(ctx context.Context, f serveFlags, overrides []con
 	defer s.close()
 	remove := a.announce(s, ln, engines)
 	defer remove()
-	return s.runStandalone(ctx, ln, engines, f.withoutWorker)
+	n := a.newNotifier()
+	defer n.close()
+	return s.runStandalone(ctx, ln, engines, f.withoutWorker, n)
 }
 
 func (a *app) logOverride() []config.Override {
@@ -115,7 +117,7 @@ func (a *app) ignoredSetting(key string) string {
 // runStandalone runs API and worker until ctx ends or an engine is lost for
 // good. After the first signal the worker finishes the jobs in hand; another
 // one ends them.
-func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *standalone.Engines, withoutWorker bool) error {
+func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *standalone.Engines, withoutWorker bool, n *notifier) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	workerDone := make(chan error, 1)
@@ -146,7 +148,7 @@ func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *
 	daily := make(chan struct{})
 	go func() { defer close(daily); s.daily(ctx) }()
 
-	err := s.serve(ctx, ln)
+	err := s.serve(ctx, ln, n)
 	cancel(err)
 	<-daily
 	err = errors.Join(err, <-workerDone)

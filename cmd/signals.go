@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
+
+	"github.com/rs/zerolog"
 
 	"github.com/docsvc/docsvc/pkg/worker"
 )
@@ -23,18 +26,24 @@ func stopSignals() []os.Signal {
 
 // runUntilSignal runs a worker: the first SIGINT or SIGTERM stops it warm, the
 // second cold.
-func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker) error {
+func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker, n *notifier, log zerolog.Logger) error {
+	watching, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { n.watch(watching, log, w.Status, func() string { return w.Stuck(stuckAfter) }) })
+	defer watch.Wait()
+	defer cancel()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	for n := 1; ; n++ {
+	for times := 1; ; times++ {
 		select {
 		case err := <-done:
 			return err
 		case <-signals:
-			switch n {
+			n.say("STOPPING=1")
+			switch times {
 			case 1:
 				fmt.Fprintln(stderr, "docsvc: stopping after the jobs in hand; once more ends them and gives them back")
 				w.Stop()

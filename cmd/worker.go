@@ -106,7 +106,9 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 	if err := s.checkInstallation(c.Context()); err != nil {
 		return err
 	}
-	err = runUntilSignal(c.Context(), a.stderr, w)
+	n := a.newNotifier()
+	defer n.close()
+	err = runUntilSignal(c.Context(), a.stderr, w, n, s.log)
 	var taken *rq.NameTakenError
 	if errors.As(err, &taken) {
 		return &hintError{error: err, hint: fmt.Sprintf("choose another --name; if that worker is dead its name is free %s after its last heartbeat", s.queue.Lease())}
@@ -224,7 +226,8 @@ func (s *services) newWorker(c worker.Config) (w *worker.Worker, stop func(), er
 	c.Handlers = []worker.Handler{pipe.Handler(), pipe.ObjectHandler(), s.cleaner.Handler()}
 	c.KnownQueues, c.Unknown = s.config.QueueNames(), worker.UnknownPolicy(s.config.Worker.Unknown)
 	c.Log, c.Loops, c.Queue = s.log, []worker.Loop{s.sweepLoop(), s.keepLoop()}, s.queue
-	c.Usage, c.Version, c.Webhooks = usage(pool), buildVersion(), s.config.Worker.Webhooks
+	c.Grace, c.Usage, c.Version, c.Webhooks = s.config.Worker.ShutdownGrace, usage(pool), buildVersion(), s.config.Worker.Webhooks
+	tuneWorker(&c)
 	w, err = worker.New(c)
 	if err != nil {
 		stop()

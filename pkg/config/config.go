@@ -41,6 +41,8 @@ type Config struct {
 		WorkDir     string `mapstructure:"work_dir"`
 		Unknown     string `mapstructure:"unknown"`
 		Webhooks    bool   `mapstructure:"webhooks"`
+		// ShutdownGrace bounds a warm stop; 0: none.
+		ShutdownGrace time.Duration `mapstructure:"shutdown_grace"`
 	} `mapstructure:"worker"`
 	Extract struct {
 		Timeout         time.Duration `mapstructure:"timeout"`

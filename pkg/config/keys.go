@@ -52,6 +52,7 @@ func Keys() []Key {
 
 		{Name: "worker.concurrency", Default: "1", Help: "Jobs a worker process runs at a time; each shows as one RQ worker."},
 		{Name: "worker.work_dir", Help: "Directory for files in work; empty: docsvc-<uid> below the system's temporary directory."},
+		{Name: "worker.shutdown_grace", Default: "30m", Help: "How long jobs in hand may go on after SIGTERM; what is still running then goes back to the head of its queue. Whatever starts the worker must wait a minute longer before it kills. 0: as long as they take."},
 		{Name: "worker.unknown", Default: "stop", Help: "A job whose function docsvc doesn't know, on a queue not listed here: stop claiming and say why, or fail it. On a listed queue it is failed, payload untouched."},
 		{Name: "worker.webhooks", Default: "true", Help: "Make the HTTP requests that a job asks for when it has finished or failed (RQ's webhooks). Only who writes to Redis can ask; false: none is made."},
 

@@ -88,6 +88,7 @@ func (c *Config) validate() error {
 		{"uploads.failed_ttl", atLeast(c.Uploads.FailedTTL, time.Second)},
 		{"documents.retention", badRetention(c.Documents.Retention)},
 		{"worker.concurrency", intBetween(c.Worker.Concurrency, 1, 256)},
+		{"worker.shutdown_grace", atLeast(c.Worker.ShutdownGrace, 0)},
 		{"worker.unknown", oneOf(c.Worker.Unknown, "fail", "stop")},
 		{"extract.timeout", atLeast(c.Extract.Timeout, time.Second)},
 		{"extract.progress_timeout", atLeast(c.Extract.ProgressTimeout, time.Second)},
