@@ -70,7 +70,6 @@ Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy, 130 interrupte
 		Args:          noSuchCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetVersionTemplate("docsvc {{.Version}}\n")
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration file (default: "+strings.Join(config.SearchPath(), ", ")+")")

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"flag"
 	"html"
 	"net/http"
 	"os"
@@ -12,6 +13,24 @@ import (
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write page/docs.html anew")
+
+// The page that is embedded is the one that the API makes.
+func TestDocumentationPageIsUpToDate(t *testing.T) {
+	t.Parallel()
+	const file = "page/docs.html"
+	made := makePage(t, spec(t).huma.OpenAPI())
+	if *update {
+		if err := os.WriteFile(file, made, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(made) != docsHTML {
+		t.Errorf("%s isn't what the API says: go test ./pkg/httpapi -run PageIsUpToDate -update", file)
+	}
+}
 
 // The page must show every operation and every error code, and need nothing
 // but itself.
