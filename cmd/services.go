@@ -213,6 +213,21 @@ func queueDefaults(cfg *config.Config) map[string]rq.QueueDefaults {
 	return m
 }
 
+// sayRedisSettings logs what the settings of Redis can cost. One that can't be
+// asked now is said elsewhere, and docsvc queue health asks it again.
+func (s *services) sayRedisSettings(ctx context.Context) {
+	warnings, durability, err := s.health.RedisSettings(ctx)
+	if err != nil {
+		return
+	}
+	for _, warning := range warnings {
+		s.log.Warn().Msg(warning)
+	}
+	if durability != "" {
+		s.log.Info().Msg("Redis: " + durability)
+	}
+}
+
 // redisError names the Redis that didn't answer and what to check.
 func (s *services) redisError(err error) error {
 	if !rq.IsUnavailable(err) || errors.Is(err, context.Canceled) {

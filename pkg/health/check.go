@@ -26,9 +26,9 @@ func (c *Checker) Check(ctx context.Context) Report {
 	ctx, cancel := context.WithTimeout(ctx, c.c.Timeout)
 	defer cancel()
 	r := Report{Reasons: []string{}, Queues: map[string]Queue{}, Workers: []Worker{}, Timestamp: c.c.Clock().UTC()}
-	var found [4][]finding
+	var found [5][]finding
 	var wg sync.WaitGroup
-	for i, part := range []func(context.Context, *Report) []finding{c.redis, c.storage, c.queues, c.installation} {
+	for i, part := range []func(context.Context, *Report) []finding{c.redis, c.storage, c.queues, c.installation, c.ledger} {
 		wg.Go(func() { found[i] = part(ctx, &r) }) // each fills fields of its own
 	}
 	wg.Wait()
@@ -58,62 +58,6 @@ func (c *Checker) redis(ctx context.Context, r *Report) []finding {
 	r.Redis.Available, r.Redis.LatencyMS = true, milliseconds(time.Since(began))
 	c.readInfo(ctx, &r.Redis)
 	return r.Redis.findings()
-}
-
-// readInfo takes from INFO what it has. CONFIG is forbidden on managed Redis,
-// and the in-process Redis answers little.
-func (c *Checker) readInfo(ctx context.Context, into *Redis) {
-	for _, section := range []string{"server", "memory"} {
-		text, err := c.c.Queue.Redis().Info(ctx, section).Result()
-		if err != nil {
-			c.c.Log.Debug().Err(err).Str("section", section).Msg("reading INFO of Redis")
-			continue
-		}
-		info := parseInfo(text)
-		into.Version = firstOf(into.Version, info["valkey_version"], info["redis_version"])
-		into.EvictPolicy = firstOf(into.EvictPolicy, info["maxmemory_policy"])
-		if n, err := strconv.ParseInt(info["used_memory"], 10, 64); err == nil {
-			into.UsedMemory = n
-		}
-		if n, err := strconv.ParseInt(info["maxmemory"], 10, 64); err == nil {
-			into.MaxMemory = n
-		}
-	}
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-func parseInfo(text string) map[string]string {
-	info := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[name] = value
-		}
-	}
-	return info
-}
-
-// nearlyFull is the share of maxmemory from which on somebody should look.
-const nearlyFull = 0.9
-
-func (r Redis) findings() []finding {
-	var found []finding
-	if r.EvictPolicy != "" && r.EvictPolicy != "noeviction" {
-		found = append(found, finding{Degraded, fmt.Sprintf(
-			"Redis may drop jobs and documents when memory gets short: maxmemory-policy is %s, set it to noeviction.", r.EvictPolicy)})
-	}
-	if r.MaxMemory > 0 && float64(r.UsedMemory) > nearlyFull*float64(r.MaxMemory) {
-		found = append(found, finding{Degraded, fmt.Sprintf(
-			"Redis uses %d of %d bytes; when it is full nothing more is taken in.", r.UsedMemory, r.MaxMemory)})
-	}
-	return found
 }
 
 func (c *Checker) storage(ctx context.Context, r *Report) []finding {
@@ -237,8 +181,9 @@ func (c *Checker) Ready(ctx context.Context) Readiness {
 	return r
 }
 
-// CheckRedis returns why the Redis server won't do: not reachable, older than
-// 6.2, or allowed to evict keys. What the server does not tell is no reason.
+// CheckRedis returns why the Redis server won't do: not reachable, or with
+// settings that RedisSettings warns of. What the server does not tell is no
+// reason.
 func (c *Checker) CheckRedis(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.c.Timeout)
 	defer cancel()
@@ -247,9 +192,6 @@ func (c *Checker) CheckRedis(ctx context.Context) error {
 	}
 	var r Redis
 	c.readInfo(ctx, &r)
-	if r.Version != "" && older(r.Version, 6, 2) {
-		return fmt.Errorf("redis is version %s, docsvc needs 6.2 or newer", r.Version)
-	}
 	for _, f := range r.findings() {
 		return errors.New(f.reason)
 	}

@@ -25,12 +25,15 @@ const (
 
 // Report is the body of GET /queue/health.
 type Report struct {
-	Status    Status           `json:"status"`
-	Reasons   []string         `json:"reasons"` // why it is not healthy, worst first
-	Queues    map[string]Queue `json:"queues"`
-	Redis     Redis            `json:"redis"`
-	Storage   Storage          `json:"storage"`
-	Workers   []Worker         `json:"workers"`
+	Status  Status           `json:"status"`
+	Reasons []string         `json:"reasons"` // why it is not healthy, worst first
+	Queues  map[string]Queue `json:"queues"`
+	Redis   Redis            `json:"redis"`
+	Storage Storage          `json:"storage"`
+	Workers []Worker         `json:"workers"`
+	// Ledger and Caught are nil when they can't be read.
+	Ledger    *document.Ledger `json:"ledger"`
+	Caught    *Caught          `json:"caught"`
 	Timestamp time.Time        `json:"timestamp"`
 }
 
@@ -54,7 +57,17 @@ type Redis struct {
 	UsedMemory  int64   `json:"used_memory_bytes,omitempty"`
 	MaxMemory   int64   `json:"max_memory_bytes,omitempty"` // 0: no limit
 	EvictPolicy string  `json:"maxmemory_policy,omitempty"`
-	Error       string  `json:"error,omitempty"`
+	AppendOnly  string  `json:"appendonly,omitempty"` // yes or no
+	AppendFsync string  `json:"appendfsync,omitempty"`
+	// Durability says what a crash of Redis can lose.
+	Durability string `json:"durability,omitempty"`
+	Role       string `json:"role,omitempty"`
+	Replicas   int    `json:"replicas,omitempty"`
+	Cluster    bool   `json:"cluster,omitempty"`
+	Error      string `json:"error,omitempty"`
+
+	inProcess   bool // serve --standalone runs it
+	writeFailed bool // to disk
 }
 
 // Storage is whether the bucket answers.

@@ -23,6 +23,10 @@ func (r Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(t, "redis\t%s\t%s\n", answer(r.Redis.Available, r.Redis.LatencyMS), r.Redis.Version)
 	fmt.Fprintf(t, "storage\t%s\tbucket %s\n", answer(r.Storage.Available, r.Storage.LatencyMS), r.Storage.Bucket)
 	_ = t.Flush() // into a strings.Builder, which takes everything
+	if r.Redis.Durability != "" {
+		fmt.Fprintf(&b, "         %s\n", r.Redis.Durability)
+	}
+	r.writeLedger(&b)
 	if len(r.Queues) > 0 {
 		b.WriteString("\n")
 		fmt.Fprintln(t, "QUEUE\tWAITING\tRUNNING\tSCHEDULED\tFAILED\tWORKERS\tOLDEST")
@@ -51,6 +55,27 @@ func (r Report) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeLedger writes the loss ledger as the sum that it is.
+func (r Report) writeLedger(b *strings.Builder) {
+	l := r.Ledger
+	if l == nil {
+		return
+	}
+	fmt.Fprintf(b, "\nledger   %d accepted = %d completed + %d duplicate + %d failed + %d canceled + %d live + %d deleted + %d archived",
+		l.Accepted, l.Completed, l.Duplicate, l.Failed, l.Canceled, l.Live, l.Deleted, l.Archived)
+	switch {
+	case !l.Complete:
+		b.WriteString("; the documents from before it are being counted\n")
+	default:
+		fmt.Fprintf(b, "; %d unaccounted for\n", l.Unaccounted)
+	}
+	fmt.Fprintf(b, "         changes by other tools %d", l.ForeignChanges)
+	if c := r.Caught; c != nil {
+		fmt.Fprintf(b, ", late finishes refused %d, stray jobs found %d, stale entries dropped %d", c.LateFinishes, c.Strays, c.Dropped)
+	}
+	b.WriteByte('\n')
 }
 
 func answer(available bool, ms float64) string {
