@@ -17,6 +17,7 @@ fetch() {
 " ;; esac
 }
 fetch scripts/fetch-redis.sh
+fetch scripts/fetch-valkey.sh
 fetch scripts/fetch-python.sh
 fetch scripts/fetch-python.sh rq-2.0 rq==2.0.0
 fetch scripts/fetch-python.sh rq-2.6 rq==2.6.0
@@ -28,7 +29,7 @@ fetch scripts/fetch-python.sh exporter rq-exporter==3.1.0 rq==2.12.0
 results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 1' INT TERM HUP
-witness='BothWorkOnOneQueue|RQInfo|Dashboard|Exporter'
+witness='BothWorkOnOneQueue|RQInfo|Dashboard|Exporter|Valkey'
 go test -count=1 -timeout 9m ./pkg/rq -run "^Test(Interop|OtherVersions|$witness)\$" -v -interop.full -interop.seed "${SEED:-1}" \
   -interop.summary "$results/summary" -interop.versions "$results/versions" >"$results/log" 2>&1
 status=$?
@@ -38,6 +39,7 @@ echo
 for f in summary versions; do
   [ -f "$results/$f" ] && cat "$results/$f"
 done
+sed -nE 's/^ *interop_valkey_test.go:[0-9]+: (.*)/on Valkey: \1/p' "$results/log"
 sed -nE "s/^--- (PASS|FAIL|SKIP): Test($witness|OtherVersions) .*/\2: \1/p" "$results/log"
 [ -z "$without" ] || printf 'ran without:\n%s' "$without"
 if [ $status -eq 0 ]; then

@@ -20,6 +20,7 @@ note() { without="$without  - $1
 "; }
 case $redis in *none*|*could\ not*|*does\ not*) note "a real redis-server ($redis): the same suite ran on the in-process engine only" ;; esac
 case $python in *none*|*could\ not*|*does\ not*) note "Python's rq ($python): compatibility was tested against recorded layouts only" ;; esac
+command -v valkey-server >/dev/null 2>&1 || [ -x .cache/bin/valkey-server ] || note "Valkey: scripts/fetch-valkey.sh fetches it"
 
 race=""
 if [ "$(go env CGO_ENABLED)" = 1 ] && command -v "$(go env CC | cut -d' ' -f1)" >/dev/null 2>&1; then

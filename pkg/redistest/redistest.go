@@ -29,6 +29,7 @@ type Engine string
 const (
 	Miniredis   Engine = "miniredis"
 	RedisServer Engine = "redis-server"
+	Valkey      Engine = "valkey-server"
 )
 
 // Server is a running Redis with an empty keyspace.
@@ -60,12 +61,20 @@ func Each(t *testing.T, f func(t *testing.T, s *Server)) {
 }
 
 // Start runs one engine until the test ends. Without a redis-server binary
-// the test is skipped, but fails when CI=true.
+// the test is skipped, but fails when CI=true; without a valkey-server it is
+// only skipped.
 func Start(t *testing.T, e Engine) *Server {
 	t.Helper()
 	if e == Miniredis {
 		m := miniredis.RunT(t)
 		return &Server{Engine: e, Addr: m.Addr(), URL: "redis://" + m.Addr() + "/0", mini: m}
+	}
+	if e == Valkey {
+		bin := findBinary(string(Valkey))
+		if bin == "" {
+			t.Skip("no valkey-server on PATH or below .cache (make interop fetches it)")
+		}
+		return startBinary(t, e, bin)
 	}
 	return StartWith(t)
 }
@@ -74,7 +83,12 @@ func Start(t *testing.T, e Engine) *Server {
 // Without the binary it does as Start.
 func StartWith(t *testing.T, args ...string) *Server {
 	t.Helper()
-	s := &Server{Engine: RedisServer, bin: needBinary(t), dir: t.TempDir(), args: args}
+	return startBinary(t, RedisServer, needBinary(t), args...)
+}
+
+func startBinary(t *testing.T, e Engine, bin string, args ...string) *Server {
+	t.Helper()
+	s := &Server{Engine: e, bin: bin, dir: t.TempDir(), args: args}
 	s.start(t)
 	t.Cleanup(s.stop)
 	return s
@@ -93,8 +107,10 @@ func needBinary(t *testing.T) string {
 }
 
 // Binary returns the redis-server to use, or "" where there is none.
-func Binary() string {
-	if p, err := exec.LookPath("redis-server"); err == nil {
+func Binary() string { return findBinary(string(RedisServer)) }
+
+func findBinary(name string) string {
+	if p, err := exec.LookPath(name); err == nil {
 		return p
 	}
 	_, file, _, ok := runtime.Caller(0)
@@ -102,7 +118,7 @@ func Binary() string {
 		return ""
 	}
 	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
-	p := filepath.Join(root, ".cache", "bin", "redis-server")
+	p := filepath.Join(root, ".cache", "bin", name)
 	if _, err := os.Stat(p); err == nil {
 		return p
 	}
@@ -130,7 +146,7 @@ func (s *Server) Kill() {
 // Restart starts a killed redis-server again on the same port and directory.
 func (s *Server) Restart(t *testing.T) {
 	t.Helper()
-	if s.Engine == RedisServer && s.cmd == nil {
+	if s.Engine != Miniredis && s.cmd == nil {
 		s.start(t)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // dependents among it, and work at the same time: each job runs once.
 func TestBothWorkOnOneQueue(t *testing.T) {
 	t.Parallel()
-	l := openLane(t, redistest.Python(t))
+	l := openLane(t, redistest.Python(t), redistest.RedisServer)
 	r := l.fresh(t, python, docsvc)
 	r.turns.producer = true
 	const jobs = 60

@@ -127,6 +127,9 @@ var intended = []difference{
 // newer one, or docsvc, enqueued.
 const scoredByNow = "2.12 scores a deferred job by the time it was deferred; maintenance there takes it for expired and fails it at once"
 
+// returnedUnseen is what 2.6 does not do of a returned Retry.
+const returnedUnseen = "a returned Retry leaves no result there, in 2.12 one of its own type; one run more is allowed there"
+
 // What RQ 3.0 does otherwise than 2.12.
 const (
 	resultsGo   = "a job's results are deleted with it there, in 2.12 they stay"
@@ -149,6 +152,9 @@ var otherVersions = map[string]map[string]string{
 		"one of two parents fails":          scoredByNow,
 		"repeat later":                      "a repeated job that waits is finished there, in 2.12 scheduled",
 		"repeat more often than intervals":  "a repeated job that waits is finished there, in 2.12 scheduled",
+		"returned Retry":                    returnedUnseen,
+		"returned Retry and success":        returnedUnseen,
+		"returned Retry in JSON":            returnedUnseen,
 		"scheduled":                         "a scheduled job's ttl begins when it is queued there, in 2.12 at once",
 		"two parents":                       scoredByNow,
 	},

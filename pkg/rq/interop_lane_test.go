@@ -20,8 +20,8 @@ type lane struct {
 	spare  *peer // for while the first one works; nil until asked for
 }
 
-func openLane(t *testing.T, python string) *lane {
-	server := redistest.Start(t, redistest.RedisServer)
+func openLane(t *testing.T, python string, e redistest.Engine) *lane {
+	server := redistest.Start(t, e)
 	return &lane{server: server, python: python, rdb: server.Client(t), peer: startPeer(t, python, server)}
 }
 

@@ -10,7 +10,7 @@ import (
 // TestReadsWhatOnlyPythonDoes reads jobs that docsvc would not make itself.
 func TestReadsWhatOnlyPythonDoes(t *testing.T) {
 	t.Parallel()
-	l := openLane(t, redistest.Python(t))
+	l := openLane(t, redistest.Python(t), redistest.RedisServer)
 
 	t.Run("returned Retry", func(t *testing.T) {
 		r := l.fresh(t, docsvc, python)
@@ -44,7 +44,7 @@ func TestReadsWhatOnlyPythonDoes(t *testing.T) {
 // TestPythonSeesExecutions has Python look at a job while docsvc runs it.
 func TestPythonSeesExecutions(t *testing.T) {
 	t.Parallel()
-	l := openLane(t, redistest.Python(t))
+	l := openLane(t, redistest.Python(t), redistest.RedisServer)
 	r := l.fresh(t, docsvc, docsvc)
 	r.register("w.1")
 	r.enqueue(enqueueing{ID: "j0", Func: "f"})

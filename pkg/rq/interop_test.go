@@ -303,7 +303,7 @@ func TestInterop(t *testing.T) {
 	bin := redistest.Python(t)
 	lanes := make(chan *lane, min(4, runtime.GOMAXPROCS(0)))
 	for range cap(lanes) {
-		lanes <- openLane(t, bin)
+		lanes <- openLane(t, bin, redistest.RedisServer)
 	}
 	onLane := func(f func(*testing.T, *lane)) func(*testing.T) {
 		return func(sub *testing.T) {
@@ -311,7 +311,7 @@ func TestInterop(t *testing.T) {
 			l := <-lanes
 			defer func() {
 				if sub.Failed() {
-					l = openLane(t, bin) // the old one's Python may still be at work
+					l = openLane(t, bin, redistest.RedisServer) // the old one's Python may still be at work
 				}
 				lanes <- l
 			}()

@@ -35,7 +35,7 @@ type witnessed struct {
 func witness(t *testing.T) *witnessed {
 	t.Helper()
 	t.Parallel()
-	l := openLane(t, redistest.Python(t))
+	l := openLane(t, redistest.Python(t), redistest.RedisServer)
 	r := l.fresh(t, docsvc, docsvc)
 	w := &witnessed{interop: r, server: l.server, jobs: map[rq.Registry]string{}}
 	ctx := t.Context()
