@@ -118,6 +118,7 @@ func (s *services) serve(ctx context.Context, ln net.Listener, n *notifier) erro
 	var background sync.WaitGroup
 	background.Go(func() {
 		s.prepare(ctx, &turned)
+		s.sayRedisSettings(ctx)
 		s.sweep(ctx, &turned)
 	})
 	background.Go(func() { s.watch(ctx, ln.Addr(), n, &turned) })

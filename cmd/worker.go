@@ -106,6 +106,7 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 	if err := s.checkInstallation(c.Context()); err != nil {
 		return err
 	}
+	s.sayRedisSettings(c.Context())
 	n := a.newNotifier()
 	defer n.close()
 	err = runUntilSignal(c.Context(), a.stderr, w, n, s.log)
