@@ -31,7 +31,7 @@ func crashingWorker(point string) {
 	s, err := connect(rdb, objstore.Config{
 		Endpoint: os.Getenv("DOCSVC_TEST_S3"), Bucket: os.Getenv("DOCSVC_TEST_BUCKET"), PathStyle: true,
 		Credentials: credentials.NewStaticV4(os.Getenv("DOCSVC_TEST_KEY"), os.Getenv("DOCSVC_TEST_SECRET"), ""),
-	}, zerolog.New(os.Stderr))
+	}, zerolog.New(os.Stderr), soon)
 	if err != nil {
 		fatal(err)
 	}
@@ -73,7 +73,7 @@ func (r *rig) crash(point string) {
 func TestKilledAnywhereAndRunAgainItEndsTheSame(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
-		r := newRig(t, s)
+		r := rigOf(t, s, soon)
 		const text = "The first paragraph.\n\nThe second paragraph, which is longer."
 		var ids []string
 		for i, name := range points {
@@ -99,7 +99,7 @@ func TestKilledAnywhereAndRunAgainItEndsTheSame(t *testing.T) {
 // recovered runs another worker until the document is whole.
 func (r *rig) recovered(id, point, body string) {
 	r.t.Helper()
-	r.redi.FastForward(2 * lease)
+	r.redi.FastForward(2 * soon)
 	c := r.config(r.dir)
 	p, err := New(c)
 	if err != nil {

@@ -196,7 +196,7 @@ func TestObjectsThatChangeMeanwhile(t *testing.T) {
 func TestObjectJobKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
-		r := newRig(t, s)
+		r := rigOf(t, s, soon)
 		for i, name := range points {
 			if name == "delete" || name == "removed" {
 				continue // nothing of an object is removed

@@ -275,12 +275,12 @@ func TestStorageAwayAndBack(t *testing.T) {
 			w := r.work()
 			r.until("a document that says why it waits", func() bool {
 				d := r.doc(u.DocumentID)
-				return d.Status == document.Uploaded && d.Attempts == 1 && strings.Contains(d.Error, "Waiting for storage") && !d.NextAttemptAt.IsZero()
+				return d.Status == document.Uploaded && d.Attempts > 0 && strings.Contains(d.Error, "Waiting for storage") && !d.NextAttemptAt.IsZero()
 			})
 			r.s3.Fail(nil)
 			d := r.committed(u.DocumentID, sample+method)
-			if d.Attempts != 2 || d.Error != "" {
-				t.Errorf("%d attempts, error %q; want 2 and none", d.Attempts, d.Error)
+			if d.Attempts < 2 || d.Error != "" {
+				t.Errorf("%d attempts, error %q; want two or more and none", d.Attempts, d.Error)
 			}
 			w.Stop()
 			<-w.Done()

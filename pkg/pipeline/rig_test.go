@@ -50,11 +50,12 @@ func (silence) Printf(context.Context, string, ...any) {}
 const childVariable = "DOCSVC_TEST_EXTRACT"
 
 // patience is how long a test waits for something that must happen.
-const patience = 60 * time.Second
+const patience = 90 * time.Second
 
 const (
 	queueName = "document_processing"
-	lease     = time.Second
+	lease     = 20 * time.Second // nobody loses it to a busy machine
+	soon      = time.Second      // the lease where workers are killed; what they lose there is done again
 )
 
 // services are docsvc's parts on one Redis and one S3 server.
@@ -67,7 +68,7 @@ type services struct {
 }
 
 // connect makes the services as every process of an installation does.
-func connect(rdb *redis.Client, c objstore.Config, log zerolog.Logger, configure ...func(*document.Config)) (*services, error) {
+func connect(rdb *redis.Client, c objstore.Config, log zerolog.Logger, lease time.Duration, configure ...func(*document.Config)) (*services, error) {
 	store, err := objstore.Open(c)
 	if err != nil {
 		return nil, err
@@ -97,11 +98,16 @@ type rig struct {
 
 func newRig(t *testing.T, server *redistest.Server, configure ...func(*document.Config)) *rig {
 	t.Helper()
+	return rigOf(t, server, lease, configure...)
+}
+
+func rigOf(t *testing.T, server *redistest.Server, lease time.Duration, configure ...func(*document.Config)) *rig {
+	t.Helper()
 	r := &rig{t: t, s3: s3test.Start(t), redi: server, logs: &journal{}, dir: t.TempDir()}
 	c := r.s3.StoreConfig(t)
 	c.Attempts = 2
 	var err error
-	r.services, err = connect(server.Client(t), c, zerolog.New(r.logs), configure...)
+	r.services, err = connect(server.Client(t), c, zerolog.New(r.logs), lease, configure...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +122,8 @@ func (s *services) config(dir string) Config {
 
 func (s *services) workerConfig(name string, h ...worker.Handler) worker.Config {
 	return worker.Config{Name: name, Queue: s.queue, Queues: []string{queueName}, KnownQueues: []string{queueName}, Concurrency: 2,
-		Handlers: h, Log: s.log, Heartbeat: lease / 10, RecoverEvery: lease / 10, MoveEvery: 20 * time.Millisecond}
+		Handlers: h, Log: s.log, Heartbeat: soon / 10, RecoverEvery: soon / 10, MoveEvery: 20 * time.Millisecond,
+		WaitDelay: 2 * time.Second}
 }
 
 // work starts a worker until the test ends. change may put faults in.

@@ -50,7 +50,7 @@ func TestWorkDirIsSweptOfTheDeadOnly(t *testing.T) {
 	}
 	// A process that another test is just starting has a copy of the lock until
 	// it is another program.
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(dead.path); err != nil {
 			break
 		}
