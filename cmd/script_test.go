@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/docsvc/docsvc/pkg/extract/extracttest"
+	"github.com/docsvc/docsvc/pkg/porttest"
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DOCSVC_EXTRACT_CACHE_DIR", extracttest.CacheDir(t))
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("SAMPLES", samples(t))
-			e.Setenv("FREE", freeAddr(t))
+			e.Setenv("FREE", porttest.Addr(t))
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

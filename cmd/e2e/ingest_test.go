@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docsvc/docsvc/pkg/porttest"
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
@@ -235,9 +236,10 @@ func (s *site) manage(id string) {
 func TestIngestInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newStandalone(t)
-	s.serve("--standalone")
+	s.serve("--standalone", "--without-worker")
 	const files = 60
 	total := s.inbox(files, 30_000)
+	s.start("worker", "--max-jobs", "5") // so that the run can't be over by then
 	run := s.ingest("in")
 	run.ended(s, 5)
 	_ = run.cmd.Process.Signal(os.Interrupt)
@@ -251,6 +253,7 @@ func TestIngestInterrupted(t *testing.T) {
 		}
 	}
 	// A file that had arrived when its upload was broken off counts in neither run.
+	s.start("worker")
 	second := s.ingest("in").wait(0)
 	if n := second.Summary; n.Completed+n.Present != files || n.UploadedBytes+first.Summary.UploadedBytes > total {
 		t.Errorf("first %+v, second %+v of %d bytes", first.Summary, n, total)
@@ -265,10 +268,11 @@ func TestIngestInterrupted(t *testing.T) {
 func TestIngestServerKilled(t *testing.T) {
 	t.Parallel()
 	s := newStandalone(t)
-	server := s.serve("--standalone")
-	addr := strings.TrimPrefix(s.api, "http://")
+	addr := porttest.Addr(t) // which nobody else is given while it is down
+	server := s.serve("--standalone", "--without-worker", "--addr", addr)
 	const files = 60
 	s.inbox(files, 30_000)
+	s.start("worker", "--max-jobs", "5")
 	run := s.ingest("in", "--server", s.api)
 	run.ended(s, 5)
 	server.kill()
