@@ -8,7 +8,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -149,6 +151,9 @@ func send(ctx context.Context, client *http.Client, h rq.Webhook, a announced) e
 		if errors.As(err, &bare) {
 			err = bare.Err // without the URL, which may hold a password or a token
 		}
+		if strings.HasPrefix(err.Error(), "failed to parse Location header") {
+			err = errors.New("it redirects to what is no URL") // nor with that
+		}
 		return err
 	}
 	_ = resp.Body.Close()
@@ -158,13 +163,39 @@ func send(ctx context.Context, client *http.Client, h rq.Webhook, a announced) e
 	return nil
 }
 
+// metadata are addresses besides the link-local ones at which clouds hand out
+// the credentials of a machine.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("100.100.100.200"), // Alibaba
+	netip.MustParseAddr("168.63.129.16"),   // Azure's wire server
+	netip.MustParseAddr("192.0.0.192"),     // Oracle
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS
+	netip.MustParseAddr("fd20:ce::254"),    // Google
+}
+
+// nat64 holds IPv4 addresses in their last four bytes (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// forbidden reports whether no receiver of webhooks is ever at this host:port,
+// or it is none.
+func forbidden(address string) bool {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return true
+	}
+	ip := to.Addr().Unmap()
+	if nat64.Contains(ip) {
+		b := ip.As16()
+		ip = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return ip.IsLinkLocalUnicast() || slices.Contains(metadata, ip)
+}
+
 // newWebhookClient follows redirects as Python does, within bounds, and keeps
-// no connection. Link-local addresses are refused: behind them are the
-// metadata and credentials of cloud machines, never a receiver of webhooks.
+// no connection.
 func newWebhookClient() *http.Client {
 	dialer := net.Dialer{Timeout: webhookTime, Control: func(_, address string, _ syscall.RawConn) error {
-		host, _, err := net.SplitHostPort(address)
-		if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsLinkLocalUnicast() {
+		if forbidden(address) {
 			return fmt.Errorf("%s is no address for webhooks", address)
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,5 +213,61 @@ func TestWebhookHeadersStayWithTheirHost(t *testing.T) {
 	to.URL.Scheme = "http"
 	if err := checkRedirect(to, []*http.Request{from}); err == nil {
 		t.Error(errors.New("followed from https to http"))
+	}
+}
+
+func TestAddressesForWebhooks(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"127.0.0.1:80": false, "10.1.2.3:80": false, "[::1]:80": false, "203.0.113.5:443": false, "[fd00:ec2::255]:80": false, "[64:ff9b::a01:203]:80": false,
+		"169.254.169.254:80": true, "[::ffff:169.254.169.254]:80": true, "[64:ff9b::a9fe:a9fe]:80": true, "[fe80::1]:80": true, "[fe80::1%eth0]:80": true,
+		"[fd00:ec2::254]:80": true, "[fd20:ce::254]:80": true, "100.100.100.200:80": true, "168.63.129.16:80": true, "192.0.0.192:80": true, "nowhere": true,
+	} {
+		if got := forbidden(address); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+}
+
+// TestHostileWebhooks: no answer of a receiver and no header of a job holds a
+// slot, gets into the request, or brings a secret into the log.
+func TestHostileWebhooks(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.Header.Get("Injected") != "" || r.ContentLength > 0 {
+			t.Errorf("injected: %v", r.Header)
+		}
+		switch r.URL.Path {
+		case "/endless":
+			for chunk := make([]byte, 1<<16); ; {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		case "/headers":
+			w.Header().Set("X", strings.Repeat("x", 1<<20))
+		case "/where":
+			w.Header().Set("Location", "http://hidden:hidden@[::1/%zz?hidden")
+			w.WriteHeader(http.StatusFound)
+		}
+	}))
+	t.Cleanup(hostile.Close)
+	hook := func(path string, headers map[string]string) rq.Webhook {
+		return rq.Webhook{URL: hostile.URL + path, Status: rq.StatusFinished, Timeout: 20 * time.Second, Headers: headers}
+	}
+	said, took := hooked(t, nil,
+		hook("/endless", nil), hook("/headers", nil), hook("/where", nil),
+		hook("/", map[string]string{"A": "hidden\r\nInjected: yes"}), hook("/", map[string]string{"A\r\nInjected": "hidden"}),
+		hook("/", map[string]string{"Host": "hidden\r\nInjected: yes"}), hook("/", map[string]string{"Content-Length": "5", "Transfer-Encoding": "chunked"}))
+	if all := strings.Join(said, "\n"); strings.Contains(all, "hidden") || len(said) < 5 {
+		t.Errorf("the log says %q", said)
+	}
+	if took > patience/2 {
+		t.Errorf("the slot waited %s", took)
+	}
+	if n := requests.Load(); n < 4 {
+		t.Errorf("%d requests", n)
 	}
 }
