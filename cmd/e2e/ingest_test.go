@@ -207,7 +207,7 @@ func (s *site) manage(id string) {
 	s.t.Helper()
 	for _, c := range []struct{ args, want string }{
 		{"get " + id, "inbox"},
-		{"status --wait 10s " + id, "completed"},
+		{"status --wait 60s " + id, "completed"},
 		{"list --tag inbox --search document --limit 3", "document 0"},
 		{"stats", "completed"},
 		{"usage", "stored for documents"},

@@ -112,11 +112,9 @@ func TestSpecialFiles(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "d/pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("unix", filepath.Join(dir, "d/sock"))
-	if err != nil {
+	if err := syscall.Mknod(filepath.Join(dir, "d/sock"), syscall.S_IFSOCK|0o600, 0); err != nil { // net.Listen takes short paths only
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
 	equal(t, walk(t, dir, "d"), "d/pipe: a named pipe", "d/sock: a socket")
 	if _, _, err := filewalk.Open(filepath.Join(dir, "d/pipe")); err == nil {
 		t.Error("a named pipe could be opened")

@@ -64,7 +64,7 @@ func TestCancelOfAStartedJobFencesItAndTellsItsWorker(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		f.seed(startedJob)
 		j := f.running()

@@ -170,7 +170,7 @@ func TestDeleteReadsAgainWhenTheJobMoved(t *testing.T) {
 			}
 			return Extra{}
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		commands, err := f.Commands(ctx, []string{"w9"})
 		if err != nil {

@@ -14,7 +14,7 @@ func TestStopTellsTheWorkerUntilItObeys(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		f.seed(startedJob)
 		running := f.running()

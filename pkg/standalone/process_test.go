@@ -281,7 +281,7 @@ func TestChildHoldsTheLock(t *testing.T) {
 		_ = f.Close()
 		t.Error("the lock is free though the server runs")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	_ = e.Stop(ctx) // complains of the lock closed above
 	f, err := lockFile(filepath.Join(dir, "redis", lockName))

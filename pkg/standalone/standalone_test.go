@@ -80,7 +80,7 @@ func start(t *testing.T, o Options) *Engines {
 
 func stop(t *testing.T, e *Engines) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	if err := e.Stop(ctx); err != nil {
 		t.Errorf("stopping: %v", err)

@@ -61,7 +61,7 @@ func startIn(t *testing.T, dir string) *fixture {
 	f.plain = &http.Client{Transport: f.transport}
 	t.Cleanup(func() {
 		f.transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Errorf("stopping: %v", err)
