@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/docsvc/docsvc/pkg/document"
+)
+
+// cleanUp has docsvc remove what killed processes left in the bucket.
+func (x *run) cleanUp(ctx context.Context) error {
+	_, err := x.site.docsvc(ctx, "cleanup", "daily", "--older-than", "1h", "--now")
+	return err
+}
+
+// verifyBucket looks for objects that nothing needs any more.
+func (x *run) verifyBucket(ctx context.Context, f *findings) error {
+	records, err := x.records(ctx)
+	if err != nil {
+		return err
+	}
+	ours := map[string]*taken{}
+	for _, t := range x.ledger.documents {
+		ours[t.id] = t
+	}
+	for o := range x.site.store.ListObjects(ctx, bucket, minio.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			return fmt.Errorf("listing the bucket: %w", o.Err)
+		}
+		if id, _, ok := document.ParseUploadKey(o.Key); ok {
+			status := records[id]["status"]
+			if ours[id] != nil && (status == "" || status == "completed" || status == "duplicate") {
+				add(&f.leftover, "upload %s of a document that is %q", o.Key, status)
+			}
+			continue
+		}
+		id, execution, _, ok := document.ParseArtifactKey(o.Key)
+		if !ok || ours[id] == nil || execution == document.RecordExecution && len(records[id]) > 0 {
+			continue
+		}
+		if r := records[id]; r["status"] != "completed" || r["execution_id"] != execution {
+			add(&f.leftover, "artifact %s of a document that is %q by execution %q", o.Key, r["status"], r["execution_id"])
+		}
+	}
+	return nil
+}
+
+// empty are the keys that nothing may stand in when everything has ended and
+// every worker has left. The names of killed workers stay until they expire.
+var empty = []string{"rq:wip:*", "rq:executions:*", "rq:execution:*", "rq:queue:*", "rq:scheduled:*", "rq:deferred:*",
+	"docsvc:lease:*", "docsvc:scratch:*", "docsvc:docs:unsaved"}
+
+// verifyRedis looks for what executions and workers left behind, and has fsck
+// compare all keys with one another.
+func (x *run) verifyRedis(ctx context.Context, f *findings) error {
+	for _, pattern := range empty {
+		scan := x.site.rdb.Scan(ctx, 0, pattern, 1000).Iterator()
+		for scan.Next(ctx) {
+			add(&f.leftover, "key %s", scan.Val())
+		}
+		if err := scan.Err(); err != nil {
+			return fmt.Errorf("looking for leftovers: %w", err)
+		}
+	}
+	out, err := x.site.docsvc(ctx, "queue", "fsck", "--age", "2s")
+	if err != nil {
+		add(&f.leftover, "fsck: %v: %s", err, strings.TrimSpace(out))
+	}
+	return nil
+}
+
+// health is what is read of docsvc queue health.
+type health struct {
+	Status string          `json:"status"`
+	Ledger json.RawMessage `json:"ledger"`
+}
+
+// verifyLedger asks docsvc for its own account of all documents.
+func (x *run) verifyLedger(ctx context.Context, f *findings) (string, error) {
+	out, err := x.site.docsvc(ctx, "queue", "health", "-o", "json")
+	var h health
+	if jsonErr := json.Unmarshal([]byte(out), &h); jsonErr != nil {
+		return "", fmt.Errorf("reading queue health: %w; %w", jsonErr, err)
+	}
+	if len(h.Ledger) == 0 {
+		return "not kept by this docsvc", nil
+	}
+	var l struct {
+		Unaccounted *int64 `json:"unaccounted"`
+	}
+	if err := json.Unmarshal(h.Ledger, &l); err != nil || l.Unaccounted == nil {
+		return string(h.Ledger), err
+	}
+	if *l.Unaccounted != 0 {
+		add(&f.wrong, "ledger: %s", h.Ledger)
+	}
+	return fmt.Sprint(*l.Unaccounted), nil
+}
