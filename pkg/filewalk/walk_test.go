@@ -3,7 +3,6 @@ package filewalk_test
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
