@@ -18,7 +18,10 @@ import (
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/cage"
 	"github.com/docsvc/docsvc/pkg/extract/detect"
+	"github.com/docsvc/docsvc/pkg/extract/pdf"
+	"github.com/docsvc/docsvc/pkg/extract/pdf/code"
 )
 
 // Exit codes of a child beside 0 (the parent closed the channel) and Go's 2.
@@ -66,7 +69,6 @@ type childServer struct {
 }
 
 func newChildServer(formats []format, detect detectFunc) (*childServer, error) {
-	hardenChild()
 	file := os.NewFile(childFD, "channel")
 	conn, err := net.FileConn(file)
 	file.Close()
@@ -165,7 +167,16 @@ func (s *childServer) handle(ctx context.Context, r request) error {
 			return err
 		}
 		s.limitMemory()
-		return s.out.send(frameReady, nil)
+		return s.out.send(frameReady, cage.Enter(s.setup.Compiling))
+	case frameMake:
+		var again bool
+		if err := decode(r.t, r.payload, &again); err != nil {
+			return err
+		}
+		if err := s.out.send(frameAccepted, nil); err != nil {
+			return err
+		}
+		return s.end(s.compile(again))
 	case frameWarm:
 		if err := s.out.send(frameAccepted, nil); err != nil {
 			return err
@@ -196,7 +207,11 @@ func (s *childServer) end(err error) error {
 		return s.out.send(frameDone, nil)
 	}
 	var coded *block.Error
-	if !errors.As(err, &coded) {
+	switch {
+	case errors.As(err, &coded):
+	case errors.Is(err, code.ErrNotCompiled):
+		coded = &block.Error{Code: codeNotCompiled, Message: err.Error()}
+	default:
 		coded = &block.Error{Message: err.Error()}
 	}
 	return s.out.send(frameError, coded)
@@ -236,7 +251,7 @@ func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) err
 }
 
 func (s *childServer) options() block.Options {
-	return block.Options{CacheDir: s.setup.CacheDir, MemoryLimit: s.setup.MemoryLimit}
+	return block.Options{CacheDir: s.setup.CacheDir, CodeStamp: s.setup.CodeStamp, MemoryLimit: s.setup.MemoryLimit}
 }
 
 // warm makes every format ready for its first document.
@@ -256,25 +271,38 @@ func (s *childServer) start(ctx context.Context, f format) error {
 	if f.warm == nil || s.started[f.name] {
 		return nil
 	}
-	if err := s.out.send(frameStarting, true); err != nil {
-		return err
-	}
-	s.loading.Store(true)
-	debug.SetMemoryLimit(math.MaxInt64)
-	stop := s.out.tick(time.Second, progressMessage{Stage: "starting"})
-	err := f.warm(ctx, s.options())
-	stop()
-	if err != nil {
+	if err := s.load(func() error { return f.warm(ctx, s.options()) }); err != nil {
 		return fmt.Errorf("preparing to read %s: %w", f.name, err)
 	}
 	if s.started == nil {
 		s.started = make(map[string]bool)
 	}
 	s.started[f.name] = true
+	return nil
+}
+
+// compile makes what is compiled once.
+func (s *childServer) compile(again bool) error {
+	return s.load(func() error {
+		_, err := pdf.Compile(s.setup.CacheDir, again)
+		return err
+	})
+}
+
+// load runs what may take more memory and time than a document.
+func (s *childServer) load(f func() error) error {
+	if err := s.out.send(frameStarting, true); err != nil {
+		return err
+	}
+	s.loading.Store(true)
+	debug.SetMemoryLimit(math.MaxInt64)
+	stop := s.out.tick(time.Second, progressMessage{Stage: "starting"})
+	err := f()
+	stop()
 	returnMemory()
 	s.softenMemory()
 	s.loading.Store(false)
-	return s.out.send(frameStarting, false)
+	return errors.Join(err, s.out.send(frameStarting, false))
 }
 
 // softenMemory makes the garbage collector work harder well before the limit.

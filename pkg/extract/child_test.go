@@ -170,9 +170,8 @@ func (s *testFormats) do(ctx context.Context, word, rest string, o block.Options
 		return sink.PageError(2, rest)
 	case "password":
 		return sink.Block(block.Block{Kind: block.Paragraph, Text: o.Password})
-	case "descriptors": // how many this process has open
-		entries, _ := os.ReadDir("/proc/self/fd")
-		return sink.Block(block.Block{Kind: block.Paragraph, Text: strconv.Itoa(len(entries))})
+	case "probe":
+		return probe(rest, sink)
 	case "pid":
 		return sink.Block(block.Block{Kind: block.Paragraph, Text: strconv.Itoa(os.Getpid())})
 	case "environment":
@@ -192,11 +191,8 @@ func (s *testFormats) misbehave(word, rest string, sink block.Sink) error {
 	case "exit":
 		code, _ := strconv.Atoi(rest)
 		os.Exit(code)
-	case "exit-once": // exits unless the file named is there, which it makes
-		if f, err := os.OpenFile(rest, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
-			f.Close()
-			os.Exit(1)
-		}
+	case "pause": // for long enough to be killed meanwhile
+		time.Sleep(500 * time.Millisecond)
 	case "panic":
 		panic(rest)
 	case "overflow":
@@ -219,6 +215,8 @@ func (s *testFormats) misbehave(word, rest string, sink block.Sink) error {
 			s.held = append(s.held, bytes.Repeat([]byte{1}, 4<<20))
 			time.Sleep(time.Millisecond)
 		}
+	case "huge":
+		s.held = append(s.held, make([]byte, 3<<30))
 	case "stderr":
 		for range 10000 {
 			fmt.Fprintln(os.Stderr, rest)

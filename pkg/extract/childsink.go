@@ -45,6 +45,10 @@ func (s *frameSink) PageError(page int, text string) error {
 	return s.out.send(framePageError, PageError{Page: page, Message: text})
 }
 
+// PageBegins implements block.PageBeginner; it only writes a frame, which any
+// goroutine may.
+func (s *frameSink) PageBegins(n int) error { return s.out.send(framePage, n) }
+
 func (s *frameSink) PageDone(n, total int) error {
 	s.last, s.dirty = progressMessage{Page: n, Pages: total, Stage: "extracting"}, true
 	if n < total && s.size < flushSize && time.Since(s.sent) < flushAfter {

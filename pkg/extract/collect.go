@@ -23,6 +23,7 @@ type collector struct {
 	max      int64
 	maxPages int
 	accepted bool
+	begun    int // page that the child said it was about to read; 0 for none
 	dropped  int // warnings not kept
 }
 
@@ -58,6 +59,8 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 		return nil, nil
 	case framePageError:
 		return nil, c.pageError(payload)
+	case framePage:
+		return nil, decode(t, payload, &c.begun)
 	case frameProgress:
 		var m progressMessage
 		if err := decode(t, payload, &m); err != nil {

@@ -135,7 +135,7 @@ func (p *Pool) converse(ctx context.Context, c *child, to *collector, progress f
 	why := w.end()
 	c.broken = err != nil || why != nil
 	if err == nil {
-		return p.verdict(end.err)
+		return p.verdict(c, end.err)
 	}
 	c.kill()
 	<-c.exited
@@ -171,19 +171,25 @@ func (p *Pool) starting(c *child, w *watch, payload []byte) error {
 		return fmt.Errorf("%w: %q out of turn", errFrame, frameStarting)
 	}
 	c.loading = begins
-	w.limit.Store(p.o.MemoryLimit)
-	if begins {
-		c.starts++
-		w.limit.Store(max(p.o.MemoryLimit, startAllowance))
+	if !begins {
+		w.limit.Store(p.o.MemoryLimit)
+		p.limitMemory(c)
+		return nil
 	}
+	c.starts++
+	w.limit.Store(max(p.o.MemoryLimit, startAllowance))
+	_ = p.bound(c.pid(), 0)
 	return nil
 }
 
 // verdict turns the error that a child reported into Extract's.
-func (p *Pool) verdict(e *Error) error {
+func (p *Pool) verdict(c *child, e *Error) error {
 	switch {
 	case e == nil:
 		return nil
+	case e.Code == codeNotCompiled:
+		c.broken = true // another one is started with what will be there
+		return &coldError{stamp: c.stamp, why: e.Message}
 	case e.Code == "":
 		return fmt.Errorf("extracting: %s", e.Message)
 	default:

@@ -17,14 +17,15 @@ type frameType byte
 // From the parent.
 const (
 	frameSetup frameType = 'S' // setupMessage, once, first
-	frameWarm  frameType = 'C' // null: compile what is compiled once; answered by done or error
+	frameMake  frameType = 'X' // bool: compile what is compiled once, true: although it is there; answered by done or error
+	frameWarm  frameType = 'C' // null: load what parsers keep; answered by done or error
 	frameJob   frameType = 'J' // jobMessage; the file's descriptor comes with the header
 )
 
 // From the child: ready once, then per request accepted, any number of the
 // others, and done or error.
 const (
-	frameReady     frameType = 'R' // null: set up, waiting for a job
+	frameReady     frameType = 'R' // cage.Report: set up, waiting for a job
 	frameAccepted  frameType = 'a' // null: the request was read; from here on a death counts against the document
 	frameFormat    frameType = 'F' // formatMessage
 	frameStarting  frameType = 'K' // bool: true when a parser begins to load what it keeps, false when it is done; before a document is parsed
@@ -33,6 +34,7 @@ const (
 	frameAsides    frameType = 'A' // []block.Block
 	frameWarning   frameType = 'W' // string
 	framePageError frameType = 'P' // PageError
+	framePage      frameType = 'N' // int: the page that is about to be read
 	frameProgress  frameType = 'G' // progressMessage
 	frameDone      frameType = 'D' // null
 	frameError     frameType = 'E' // errorMessage
@@ -48,6 +50,8 @@ const (
 
 type setupMessage struct {
 	CacheDir    string `json:"cache_dir"`
+	CodeStamp   string `json:"code_stamp"`
+	Compiling   bool   `json:"compiling"` // the child is to compile, not to read documents
 	MemoryLimit int64  `json:"memory_limit"`
 }
 
@@ -77,6 +81,10 @@ type progressMessage struct {
 	Pages int    `json:"pages"`
 	Stage string `json:"stage,omitempty"`
 }
+
+// codeNotCompiled is the code of an errorMessage that is not the file's: the
+// parser finds no compiled code that it may use.
+const codeNotCompiled = "not_compiled"
 
 // errorMessage has an empty code when the failure is not the file's, such as
 // a read error.

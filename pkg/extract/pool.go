@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/cage"
 )
 
 // PoolOptions configure a Pool. Zero values take the defaults named.
@@ -95,14 +96,20 @@ var ErrClosed = errors.New("extraction pool is closed")
 type Pool struct {
 	o       PoolOptions
 	slots   chan struct{} // one per document in work
-	started threadOwner
+	started threadOwner   // children that read documents
+	makers  threadOwner   // children that compile
+	code    compiledCode
 	rss     func(pid int) (int64, bool)
+	bound   func(pid int, extra int64) error // cage.LimitMemory
 
 	mu     sync.Mutex
 	idle   []*child // the one used last is at the end
 	alive  map[*child]struct{}
 	closed bool
 	reaped sync.WaitGroup
+	// threads that children of documents were started on; new ones are on the last. The others
+	// have to live as long as their children.
+	threads []*threadOwner
 }
 
 // Stats is a moment's view of a Pool.
@@ -118,67 +125,16 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pool{
+	p := &Pool{
 		o:     o,
 		slots: make(chan struct{}, o.Size),
+		code:  compiledCode{log: o.Log, turn: make(chan struct{}, 1)},
 		rss:   residentMemory,
+		bound: cage.LimitMemory,
 		alive: make(map[*child]struct{}),
-	}, nil
-}
-
-// Extract turns one file into a Document, waiting for a free child if need
-// be. The error is ctx's cause when it ended, *Error for anything wrong with the
-// file (Resource tells when it used up time or memory or killed its child),
-// and anything else when no child could be started. progress may be nil; it is
-// called from the calling goroutine.
-func (p *Pool) Extract(ctx context.Context, r Request, progress func(Progress)) (*Document, error) {
-	if err := p.checkFile(r.File); err != nil {
-		return nil, err
 	}
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, p.timeoutError())
-	defer cancel()
-	for try := 1; ; try++ {
-		doc, err := p.try(ctx, r, progress)
-		var died *deathError
-		if !errors.As(err, &died) {
-			return doc, err
-		}
-		p.o.Log.Debug().Int("try", try).Str("exit", died.exit).Bool("accepted", died.accepted).Msg("extraction child died in the middle of a document")
-		if died.accepted && try > 1 || try > 3 {
-			return nil, died.coded()
-		}
-	}
-}
-
-// try gives the document to one child.
-func (p *Pool) try(ctx context.Context, r Request, progress func(Progress)) (*Document, error) {
-	c, err := p.lease(ctx)
-	if err != nil {
-		return nil, err
-	}
-	collected := &collector{max: p.o.MaxOutput, maxPages: p.o.MaxPages}
-	err = p.converse(ctx, c, collected, progress, frameJob, jobMessage{
-		Name:         r.Name,
-		DeclaredType: r.DeclaredType,
-		Password:     r.Password,
-		MaxExpanded:  p.o.MaxExpanded,
-		MaxNesting:   p.o.MaxNesting,
-		MaxOutput:    p.o.MaxOutput,
-		MaxPages:     p.o.MaxPages,
-		MaxParts:     p.o.MaxParts,
-		MaxRatio:     p.o.MaxRatio,
-	}, r.File)
-	p.giveBack(c)
-	if err != nil {
-		return nil, err
-	}
-	return collected.document(), nil
+	p.newThread()
+	return p, nil
 }
 
 func (p *Pool) checkFile(f *os.File) error {
@@ -198,8 +154,8 @@ func (p *Pool) checkFile(f *os.File) error {
 	return nil
 }
 
-// Warm starts one child, which compiles what has to be compiled once into
-// CacheDir, and keeps it for the first document.
+// Warm starts one child, has compiled what has to be compiled once into
+// CacheDir, and keeps the child for the first document.
 func (p *Pool) Warm(ctx context.Context) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -207,17 +163,42 @@ func (p *Pool) Warm(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	for try := 1; ; try++ {
+		c, err := p.lease(ctx)
+		if err != nil {
+			return err
+		}
+		err = p.converse(ctx, c, &collector{}, nil, frameWarm, nil, nil)
+		p.giveBack(c)
+		var cold *coldError
+		var died *deathError
+		switch {
+		case errors.As(err, &cold) && try <= maxCold:
+			if err := p.compile(ctx, cold, nil); err != nil {
+				return err
+			}
+		case errors.As(err, &died):
+			return fmt.Errorf("warming an extraction child: %s", died.exit)
+		default:
+			return err
+		}
+	}
+}
+
+// Cage reports what protects this process from its children: it asks one.
+func (p *Pool) Cage(ctx context.Context) (cage.Report, error) {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	c, err := p.lease(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = p.converse(ctx, c, &collector{}, nil, frameWarm, nil, nil)
 	p.giveBack(c)
-	var died *deathError
-	if errors.As(err, &died) {
-		return fmt.Errorf("warming an extraction child: %s", died.exit)
-	}
-	return err
+	return c.cage, nil
 }
 
 // lease takes an idle child or starts one.
@@ -236,11 +217,22 @@ func (p *Pool) lease(ctx context.Context) (*child, error) {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
+	p.mu.Unlock()
+	dir, stamp := p.code.state(p.o.CacheDir)
+	return p.start(ctx, p.thread(), setupMessage{CacheDir: dir, CodeStamp: stamp, MemoryLimit: p.o.MemoryLimit})
+}
+
+// start starts a child on a thread.
+func (p *Pool) start(ctx context.Context, thread *threadOwner, setup setupMessage) (*child, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
 	p.reaped.Add(1)
 	p.mu.Unlock()
-
 	var c *child
-	err := p.started.do(func() (err error) {
+	err := thread.do(func() (err error) {
 		c, err = startChild(p.o, p.forget)
 		return err
 	})
@@ -257,14 +249,24 @@ func (p *Pool) lease(ctx context.Context) (*child, error) {
 	if closed {
 		c.kill()
 	}
-	if err := c.setUp(ctx, setupMessage{CacheDir: p.o.CacheDir, MemoryLimit: p.o.MemoryLimit}); err != nil {
+	if err := c.setUp(ctx, setup); err != nil {
 		c.conn.Close()
 		if p.isClosed() {
 			return nil, ErrClosed
 		}
 		return nil, err
 	}
+	cage.Expendable(c.pid())
+	p.limitMemory(c)
 	return c, nil
+}
+
+// limitMemory has the system refuse a child memory far above its limit, which
+// one huge allocation would take before anybody looks.
+func (p *Pool) limitMemory(c *child) {
+	if err := p.bound(c.pid(), 2*p.o.MemoryLimit); err != nil {
+		p.o.Log.Debug().Err(err).Msg("an extraction child's memory is watched, but not limited by the system")
+	}
 }
 
 // forget is called when a child has been reaped.
@@ -318,44 +320,8 @@ func (p *Pool) Close() error {
 	}
 	p.mu.Unlock()
 	p.reaped.Wait()
-	p.started.stop()
+	for _, t := range p.threads {
+		t.stop()
+	}
 	return nil
-}
-
-// threadOwner runs functions on one operating system thread that lives until
-// stop: Linux kills a child (Pdeathsig) when the thread that started it ends.
-type threadOwner struct {
-	mu    sync.Mutex
-	calls chan func()
-	ended chan struct{}
-}
-
-func (t *threadOwner) do(f func() error) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.calls == nil {
-		calls, ended := make(chan func()), make(chan struct{})
-		t.calls, t.ended = calls, ended
-		go func() {
-			defer close(ended)
-			// Never unlocked: the thread ends with this goroutine.
-			runtime.LockOSThread()
-			for call := range calls {
-				call()
-			}
-		}()
-	}
-	result := make(chan error)
-	t.calls <- func() { result <- f() }
-	return <-result
-}
-
-func (t *threadOwner) stop() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.calls != nil {
-		close(t.calls)
-		<-t.ended
-		t.calls = nil
-	}
 }

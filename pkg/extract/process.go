@@ -16,13 +16,16 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/docsvc/docsvc/pkg/extract/cage"
 )
 
 // Bounds on starting a child and on what is kept of its standard error.
 const (
 	startTimeout = 30 * time.Second
 	stderrLogged = 64 << 10 // bytes that reach the log per child
-	stderrTail   = 4 << 10  // bytes kept to say what it died of
+	stderrTail   = 4 << 10  // bytes kept to say what it died of: of the end,
+	stderrHead   = 1 << 10  // and of the start, where Go's fatal errors have their reason
 )
 
 // child is one running child process, used by one document at a time.
@@ -36,6 +39,8 @@ type child struct {
 	starts  int          // parsers that began to load
 	loading bool         // one of them has not finished
 	broken  bool         // must not be used again; set by its user
+	stamp   string       // of the compiled code that it was given
+	cage    cage.Report  // what it found to be in force on itself
 
 	gone   bool          // reaped; guarded by the pool's mutex
 	exited chan struct{} // closed when reaped
@@ -118,16 +123,20 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 func (c *child) setUp(ctx context.Context, m setupMessage) error {
 	stop := context.AfterFunc(ctx, c.kill)
 	defer stop()
+	c.stamp = m.CodeStamp
 	err := c.send(frameSetup, m, nil)
 	if err == nil {
 		err = c.conn.SetReadDeadline(time.Now().Add(startTimeout))
 	}
 	var t frameType
+	var payload []byte
 	if err == nil {
-		t, _, err = c.receive()
+		t, payload, err = c.receive()
 	}
 	if err == nil && t == frameReady {
-		return nil
+		if err = decode(t, payload, &c.cage); err == nil {
+			return nil
+		}
 	}
 	c.kill()
 	<-c.exited
@@ -196,6 +205,7 @@ type stderrLog struct {
 	log    zerolog.Logger
 	pid    int
 	line   []byte
+	head   []byte
 	tail   []byte
 	logged int
 }
@@ -209,6 +219,7 @@ func (l *stderrLog) setPID(pid int) {
 func (l *stderrLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.head = append(l.head, p[:min(len(p), stderrHead-len(l.head))]...)
 	l.tail = append(l.tail, p...)
 	if over := len(l.tail) - stderrTail; over > 0 {
 		l.tail = append(l.tail[:0], l.tail[over:]...)
@@ -229,7 +240,7 @@ func (l *stderrLog) Write(p []byte) (int, error) {
 func (l *stderrLog) contains(s string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return bytes.Contains(l.tail, []byte(s))
+	return bytes.Contains(l.head, []byte(s)) || bytes.Contains(l.tail, []byte(s))
 }
 
 // lastLine is the end of what was written, fit to follow an error message.

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // ownExecutable starts the very binary that is running, even after the file
@@ -18,15 +16,6 @@ const ownExecutable = "/proc/self/exe"
 // and end it when its parent ends in whatever way.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
-// hardenChild gives up what a parser doesn't need. Nothing of it is essential:
-// failures are ignored.
-func hardenChild() {
-	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
-	// When the machine runs out of memory, the child goes before its parent.
-	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0)
 }
 
 // residentMemory reads how much memory a process holds, in bytes.

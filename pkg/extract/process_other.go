@@ -2,11 +2,7 @@
 
 package extract
 
-import (
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "syscall"
 
 // ownExecutable is empty where os.Executable has to do.
 const ownExecutable = ""
@@ -16,10 +12,6 @@ const ownExecutable = ""
 // When the parent ends, the child notices that the channel is closed.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
-}
-
-func hardenChild() {
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
 
 // residentMemory is unknown here: the child watches its own (see limitMemory).

@@ -82,9 +82,12 @@ type Options struct {
 	MaxParts int
 	// MaxRatio bounds how many times its packed size a part may expand to.
 	MaxRatio int
-	// CacheDir is where a parser may keep compiled code between processes. It must check that
-	// nobody else can write there.
+	// CacheDir is where a parser finds compiled code, to be read only. It must check that nobody
+	// else can write there.
 	CacheDir string
+	// CodeStamp is the state in which that code was found to be right, as the parser names it;
+	// empty when nobody has looked.
+	CodeStamp string
 	// MemoryLimit is what the parser's process may use in all, in bytes.
 	MemoryLimit int64
 	// Pages are the pages to read, all when it is the zero value. A parser that has no pages, or
@@ -92,15 +95,16 @@ type Options struct {
 	Pages PageRange
 }
 
-// PageRange is a part of a paged document, with pages in it that are left out
-// because an earlier try broke on them.
+// PageRange is what is left of a paged document.
 type PageRange struct {
-	From int   `json:"from,omitempty"` // first page, counted from 1; 0 is 1
-	Skip []int `json:"skip,omitempty"` // in ascending order
+	// From is the first page to give blocks and errors of, counted from 1; 0 is 1.
+	From int `json:"from,omitempty"`
+	// Skip are pages that are not to be touched: an earlier try broke on them.
+	Skip []int `json:"skip,omitempty"`
 }
 
-// Skips reports whether page n is not to be read.
-func (r PageRange) Skips(n int) bool { return n < r.From || slices.Contains(r.Skip, n) }
+// Skips reports whether page n is not to be touched.
+func (r PageRange) Skips(n int) bool { return slices.Contains(r.Skip, n) }
 
 // Sink receives a document while it is parsed. An error from it (a limit was
 // reached, the reader went away) ends the parse and is returned by it.
@@ -115,6 +119,13 @@ type Sink interface {
 	Warn(text string) error
 	// PageError notes a page whose text is missing.
 	PageError(page int, text string) error
+}
+
+// PageBeginner is what a Sink may be beside: a parser with pages tells it which
+// page it is about to read, so that it is known which one a process ended on.
+// It may be called while another goroutine calls the Sink.
+type PageBeginner interface {
+	PageBegins(n int) error
 }
 
 // TextIncomplete begins a warning that says that some of the text is missing

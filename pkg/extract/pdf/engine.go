@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/klippa-app/go-pdfium"
@@ -14,6 +15,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/pdf/code"
 )
 
 // Limits on PDFium's memory, in pages of 64 KiB. It needs 289 to start, and
@@ -31,14 +33,61 @@ const maxInstances = 8
 
 // engine is PDFium, compiled and ready to be instantiated per document.
 type engine struct {
-	pool     pdfium.Pool
-	cache    wazero.CompilationCache
-	uncached error // why the compiled code is not kept on disk; nil when it is
+	pool  pdfium.Pool
+	cache wazero.CompilationCache
 }
 
+// newEngine loads PDFium from the code below o.CacheDir, which is only read;
+// the error is code.ErrNotCompiled where there is none that may be used. Without a
+// directory it is compiled, for this engine alone.
 func newEngine(o block.Options) (*engine, error) {
-	cache, unlock, uncached := openCache(o.CacheDir)
-	defer unlock()
+	if o.CacheDir == "" {
+		return startEngine(wazero.NewCompilationCache(), o.MemoryLimit)
+	}
+	if err := usable(o); err != nil {
+		return nil, err
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(code.Dir(o.CacheDir))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", code.ErrNotCompiled, err)
+	}
+	e, err := startEngine(cache, o.MemoryLimit)
+	if errors.Is(err, fs.ErrPermission) {
+		// It was not found under this processor's key and could not be kept.
+		return nil, fmt.Errorf("%w for this processor: %w", code.ErrNotCompiled, err)
+	}
+	return e, err
+}
+
+// usable checks the compiled code: as a whole, unless it has not changed since
+// somebody else has.
+func usable(o block.Options) error {
+	if o.CodeStamp != "" {
+		if stamp, err := code.Stamp(o.CacheDir); err == nil && stamp == o.CodeStamp {
+			return nil
+		}
+	}
+	_, err := code.Verify(o.CacheDir)
+	return err
+}
+
+// Compile makes the compiled code below cacheDir where it isn't there and
+// right, which takes about 2 seconds and 400 MB; see code.Make.
+func Compile(cacheDir string, again bool) (fresh bool, err error) {
+	return code.Make(cacheDir, again, func(dir string) error {
+		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		if err != nil {
+			return err
+		}
+		e, err := startEngine(cache, 0)
+		if err != nil {
+			return err
+		}
+		return e.close()
+	})
+}
+
+func startEngine(cache wazero.CompilationCache, memory int64) (*engine, error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
 	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(allocate))
 	pool, err := webassembly.Init(webassembly.Config{
@@ -46,15 +95,14 @@ func newEngine(o block.Options) (*engine, error) {
 		MaxTotal: maxInstances,
 		// An empty file system: the default would mount the whole disk.
 		FSConfig:      wazero.NewFSConfig(),
-		RuntimeConfig: runtimeConfig(cache, o.MemoryLimit),
+		RuntimeConfig: runtimeConfig(cache, memory),
 		Stdout:        io.Discard,
 		Stderr:        io.Discard,
 	})
 	if err != nil {
-		cache.Close(ctx)
-		return nil, err
+		return nil, errors.Join(err, cache.Close(ctx))
 	}
-	return &engine{pool: pool, cache: cache, uncached: uncached}, nil
+	return &engine{pool: pool, cache: cache}, nil
 }
 
 // runtimeConfig leaves WithCloseOnContextDone off: contexts are not watched

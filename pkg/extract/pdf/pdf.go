@@ -19,9 +19,9 @@
 // So a Reader belongs in a process that can be killed. It sees no
 // file but the one it reads: the sandbox has an empty file system.
 //
-// Compiling PDFium takes about 2 seconds and 400 MB; the result is kept in
-// Options.CacheDir when that is this user's own (cache.go), from where it loads in
-// under 100 ms.
+// Compiling PDFium takes about 2 seconds and 400 MB. Compile does that once and keeps the
+// result below a directory that is this user's own (cache.go), from where it loads in
+// under 100 ms. Without Options.CacheDir every Reader compiles for itself.
 package pdf
 
 import (
@@ -47,13 +47,9 @@ type Reader struct {
 // NewReader makes a Reader. It takes nothing until the first document.
 func NewReader() *Reader { return &Reader{} }
 
-// Warm loads PDFium, compiling it when the cache doesn't have it. Why the
-// result can't be kept is written to standard error, which in a child is its parent's log.
-func (r *Reader) Warm(ctx context.Context, o block.Options) error {
-	e, err := r.load(o)
-	if err == nil && e.uncached != nil {
-		fmt.Fprintln(os.Stderr, "PDFium is compiled anew by every process:", e.uncached)
-	}
+// Warm loads PDFium.
+func (r *Reader) Warm(_ context.Context, o block.Options) error {
+	_, err := r.load(o)
 	return err
 }
 
@@ -103,12 +99,16 @@ func (r *Reader) Parse(ctx context.Context, f *os.File, size int64, o block.Opti
 	if err := sink.Meta(d.metadata()); err != nil {
 		return err
 	}
-	return d.read(ctx, sink)
+	return d.read(ctx, o.Pages, sink)
 }
 
 // read goes through the pages: one goroutine has PDFium read them, this one
 // makes blocks of them. A page that fails is reported and left out.
-func (d *document) read(ctx context.Context, sink block.Sink) error {
+func (d *document) read(ctx context.Context, part block.PageRange, sink block.Sink) error {
+	begins, _ := sink.(block.PageBeginner)
+	if part.From > 1 {
+		sink = onward{Sink: sink, from: part.From}
+	}
 	a := newAssembler(sink, d.outline())
 	ctx, cancel := context.WithCancel(ctx)
 	pages := d.pages
@@ -116,7 +116,7 @@ func (d *document) read(ctx context.Context, sink block.Sink) error {
 	go func() {
 		defer close(ended)
 		defer close(results)
-		d.produce(ctx, pages, results)
+		d.produce(ctx, pages, part, begins, results)
 	}()
 	defer func() { cancel(); <-ended }() // the instance is not closed before
 
@@ -127,6 +127,7 @@ func (d *document) read(ctx context.Context, sink block.Sink) error {
 		case err != nil:
 		case r.page != nil:
 			err = a.add(r.page)
+		case r.skipped:
 		default:
 			failed++
 			err = sink.PageError(r.n, r.failure)
@@ -144,12 +145,44 @@ func (d *document) read(ctx context.Context, sink block.Sink) error {
 	if err := a.finish(); err != nil {
 		return err
 	}
+	if part.From > 1 {
+		return nil // there was text before
+	}
 	return verdict(a, pages, failed)
 }
 
-// result is what became of one page: read, failed, or the end of everything.
+// onward leaves out what is of pages before from. They are read only to see
+// what recurs on the pages after them.
+type onward struct {
+	block.Sink
+	from int
+}
+
+func (o onward) Block(b block.Block) error {
+	if b.Page < o.from {
+		return nil
+	}
+	return o.Sink.Block(b)
+}
+
+func (o onward) Aside(b block.Block) error {
+	if b.Page < o.from {
+		return nil
+	}
+	return o.Sink.Aside(b)
+}
+
+func (o onward) PageError(page int, text string) error {
+	if page < o.from {
+		return nil
+	}
+	return o.Sink.PageError(page, text)
+}
+
+// result is what became of one page: read, skipped, failed, or the end of everything.
 type result struct {
 	n       int
+	skipped bool
 	page    *page
 	failure string // a sentence
 	fatal   error
@@ -159,24 +192,10 @@ type result struct {
 const maxTraps = 10
 
 // produce reads the pages in order until all are read or ctx ends.
-func (d *document) produce(ctx context.Context, pages int, results chan<- result) {
+func (d *document) produce(ctx context.Context, pages int, part block.PageRange, begins block.PageBeginner, results chan<- result) {
 	traps := 0
-	for n := 1; n <= pages; n++ {
-		r := result{n: n}
-		var err error
-		var trap *trapError
-		switch r.page, err = d.page(n); {
-		case err == nil:
-		case errors.As(err, &trap):
-			r.page, r.failure = nil, "This page could not be read: its content is damaged or needs too much memory."
-			if traps++; traps > maxTraps {
-				r.fatal = block.Errorf(block.CodeCrash, "Reading this PDF failed on many pages, the last of them page %d. The file may be damaged: open it in the program it was made with and save it again.", n)
-			} else {
-				r.fatal = d.reopen(ctx)
-			}
-		default:
-			r.page, r.failure = nil, "This page could not be read: the file is damaged there."
-		}
+	for n := max(1, part.From-around); n <= pages; n++ {
+		r := d.produceOne(ctx, n, part, begins, &traps)
 		select {
 		case results <- r:
 		case <-ctx.Done():
@@ -186,6 +205,33 @@ func (d *document) produce(ctx context.Context, pages int, results chan<- result
 			return
 		}
 	}
+}
+
+func (d *document) produceOne(ctx context.Context, n int, part block.PageRange, begins block.PageBeginner, traps *int) result {
+	r := result{n: n, skipped: part.Skips(n)}
+	if r.skipped {
+		return r
+	}
+	if begins != nil {
+		if r.fatal = begins.PageBegins(n); r.fatal != nil {
+			return r
+		}
+	}
+	var err error
+	var trap *trapError
+	switch r.page, err = d.page(n); {
+	case err == nil:
+	case errors.As(err, &trap):
+		r.page, r.failure = nil, "This page could not be read: its content is damaged or needs too much memory."
+		if *traps++; *traps > maxTraps {
+			r.fatal = block.Errorf(block.CodeCrash, "Reading this PDF failed on many pages, the last of them page %d. The file may be damaged: open it in the program it was made with and save it again.", n)
+		} else {
+			r.fatal = d.reopen(ctx)
+		}
+	default:
+		r.page, r.failure = nil, "This page could not be read: the file is damaged there."
+	}
+	return r
 }
 
 // verdict is the error for a PDF that gave nothing.

@@ -280,7 +280,7 @@ func TestPagesThatKeepFailingEndTheDocument(t *testing.T) {
 	d.pages = 3 * maxTraps
 	d.pdfium = &trapping{Pdfium: d.pdfium}
 	d.engine = &engine{pool: &trappingPool{Pool: d.engine.pool}}
-	err := d.read(t.Context(), &blocktest.Sink{})
+	err := d.read(t.Context(), block.PageRange{}, &blocktest.Sink{})
 	if blocktest.Code(err) != block.CodeCrash {
 		t.Errorf("error %v", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/docsvc/docsvc/pkg/extract/pdf/code"
 )
 
 // WarmVariable names the directory that TestWarm compiles into.
@@ -66,8 +68,8 @@ func repository(tb testing.TB) string {
 	}
 }
 
-// compiled reports whether there is anything in the cache.
+// compiled reports whether the cache has the code.
 func compiled(dir string) bool {
-	files, err := filepath.Glob(filepath.Join(dir, "pdfium", "wazero-*", "*"))
-	return err == nil && len(files) > 0
+	_, err := code.Verify(dir)
+	return err == nil
 }

@@ -16,6 +16,9 @@ func TestWarm(t *testing.T) {
 	if dir == "" {
 		dir = pdftest.CacheDir(t)
 	}
+	if _, err := pdf.Compile(dir, false); err != nil {
+		t.Fatal(err)
+	}
 	r := pdf.NewReader()
 	if err := r.Warm(t.Context(), block.Options{CacheDir: dir}); err != nil {
 		t.Fatal(err)

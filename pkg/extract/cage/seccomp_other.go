@@ -1,0 +1,9 @@
+//go:build linux && !amd64 && !arm64
+
+package cage
+
+import "errors"
+
+func installFilter() error {
+	return errors.New("docsvc has no seccomp filter for this architecture")
+}
