@@ -3,6 +3,7 @@ package rq
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -333,6 +334,38 @@ func TestManyClaimersStartEachJobOnce(t *testing.T) {
 			if n != 1 {
 				t.Errorf("%s was started %d times", id, n)
 			}
+		}
+	})
+}
+
+// RQ's registries go by a job's origin, wherever it was taken from. Whoever
+// cancels it looks there for its execution.
+func TestClaimOfAJobFromAnotherQueueIsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		ctx := context.Background()
+		f.seed("HSET rq:job:j1 status queued origin own data {call} timeout 180\nRPUSH rq:queue:other j1\nRPUSH rq:queue:own j2\nRPUSH rq:queue:other:intermediate j1")
+		got, err := f.Claim(ctx, ClaimRequest{Worker: []string{"w1"}, Queues: []string{"other"}})
+		if err != nil || len(got) != 1 || got[0].Execution.Queue != "own" {
+			t.Fatalf("claimed %+v, %v", got, err)
+		}
+		member := got[0].Execution.Member()
+		if f.rdb.ZScore(ctx, keyWIP("own"), member).Err() != nil || f.rdb.ZScore(ctx, f.keyLease("own"), member).Err() != nil {
+			t.Error("the execution is not of the job's own queue")
+		}
+		if n := f.rdb.Exists(ctx, keyWIP("other"), f.keyLease("other"), keyQueue("other"), keyIntermediate("other")).Val(); n != 0 {
+			t.Errorf("%d keys of the other queue are left", n)
+		}
+		if n := f.rdb.LLen(ctx, keyQueue("own")).Val(); n != 1 {
+			t.Errorf("its own queue has %d entries, want the one of another job", n)
+		}
+		if _, err := f.Cancel(ctx, "j1"); err != nil {
+			t.Fatal(err)
+		}
+		done, err := f.Finish(ctx, []Outcome{{Execution: got[0].Execution, Job: got[0].Job, Kind: OutcomeFinish}})
+		if err != nil || !errors.Is(done[0].Err, ErrLateFinish) {
+			t.Errorf("a canceled job was finished: %+v, %v", done, err)
 		}
 	})
 }

@@ -51,15 +51,19 @@ local function main()
     return nil
   end
 
-  local function start(j, q, e, worker)
+  -- start starts the job that peek found in the list of queue from. All else
+  -- goes by the job's own queue, as in RQ: another tool may have pushed it onto
+  -- another one, and whoever cancels it looks at its own.
+  local function start(j, from, e, worker)
+    local q = get(j, 'origin') or from
     local member = j .. ':' .. e
     local timeout = getnumber(j, 'timeout') or 180
     local ttl = (timeout > 0 and math.min(math.floor(timeout), 30) or 30) + 60
     local now, ts = iso(), float()
-    local from = get(j, 'status') or 'created'
-    event({ 'job', j, 'queue', q, 'execution', e, 'worker', worker, 'from', from, 'to', 'started',
+    local status = get(j, 'status') or 'created'
+    event({ 'job', j, 'queue', q, 'execution', e, 'worker', worker, 'from', status, 'to', 'started',
       'reason', 'claimed' })
-    w('LPOP', K.queue(q))
+    w('LPOP', K.queue(from))
     w('HSET', K.execution(j, e), 'id', e, 'created_at', ts, 'last_heartbeat', ts, 'worker_name', worker)
     w('EXPIRE', K.execution(j, e), int(ttl))
     w('ZADD', K.executions(j), int(sec + ttl + 60), e)
@@ -73,9 +77,10 @@ local function main()
     w('EXPIRE', K.slot(worker), '86400')
     w('HSET', K.job(j), 'last_heartbeat', now, 'status', 'started', 'started_at', now, 'worker_name', worker)
     w('PERSIST', K.job(j))
-    if r('EXISTS', K.intermediate(q)) == 1 then
-      w('LREM', K.intermediate(q), '1', j)
+    if r('EXISTS', K.intermediate(from)) == 1 then
+      w('LREM', K.intermediate(from), '1', j)
     end
+    return q
   end
 
   -- held answers the job that this very execution id already holds.
@@ -113,8 +118,7 @@ local function main()
         from = from + 1
       end
       if j then
-        start(j, q, e, worker)
-        reply(worker, e, q, j)
+        reply(worker, e, start(j, q, e, worker), j)
       end
     end
   end
