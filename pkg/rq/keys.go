@@ -60,6 +60,8 @@ func (c *Client) keyEvents() string          { return c.o.Namespace + "events" }
 func (c *Client) keyLease(q string) string   { return c.o.Namespace + "lease:" + q }   // zset J:E -> expiry, unix ms
 func (c *Client) keyRecovered() string       { return c.o.Namespace + "recovered" }    // hash job -> deaths of its worker
 func (c *Client) keyDropped() string         { return c.o.Namespace + "dropped" }      // hash queue -> entries dropped by claim
+func (c *Client) keyRecoveries() string      { return c.o.Namespace + "recoveries" }   // hash queue -> jobs taken from dead workers
+func (c *Client) keyDeaths() string          { return c.o.Namespace + "deaths" }       // hash queue -> those of them that counted as a death
 func (c *Client) keyLate() string            { return c.o.Namespace + "late" }         // hash queue -> late finishes refused
 func (c *Client) keyRefused() string         { return c.o.Namespace + "refused" }      // hash command -> writes refused by Redis
 func (c *Client) keyReceipts() string        { return c.o.Namespace + "receipts" }     // zset call token -> unix ms

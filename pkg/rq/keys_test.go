@@ -22,7 +22,7 @@ func TestKeyNamesAreTheSameInLua(t *testing.T) {
 		"K.deferred('q')": keyDeferred("q"), "K.scheduled('q')": keyScheduled("q"), "K.canceled('q')": keyCanceled("q"),
 		"K.cleaning('q')": keyCleaning("q"), "K.scheduler_lock('q')": keySchedulerLock("q"), "K.scheduler('n')": keyScheduler("n"),
 		"K.worker('w')": keyWorker("w"), "K.workers_of('q')": keyWorkersOf("q"), "K.pubsub('w')": keyPubSub("w"), "K.group('g')": keyGroup("g"),
-		"K.events": c.keyEvents(), "K.recovered": c.keyRecovered(), "K.dropped": c.keyDropped(), "K.late": c.keyLate(),
+		"K.events": c.keyEvents(), "K.recovered": c.keyRecovered(), "K.recoveries": c.keyRecoveries(), "K.deaths": c.keyDeaths(), "K.dropped": c.keyDropped(), "K.late": c.keyLate(),
 		"K.refused": c.keyRefused(), "K.receipts": c.keyReceipts(), "K.pulse": c.keyPulse(), "K.quiet_until": c.keyQuietUntil(),
 		"K.schedulers": c.keySchedulers(),
 		"K.lease('q')": c.keyLease("q"), "K.slot('w')": c.keySlot("w"), "K.scratch('j')": c.keyScratch("j"),

@@ -72,6 +72,7 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 			- rq:job:p1 status = started
 			- rq:wip:q p1:x 1795435200
 			+ docsvc:events #0 error_code=worker_died execution=x from=started job=p1 queue=q reason=abandoned to=failed worker=py
+			+ docsvc:recoveries q = 1
 			+ rq:failed:q p1 1826971200
 			+ rq:job:p1 status = failed
 			+ rq:job:p1 ttl 31536000
@@ -81,6 +82,7 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 			- rq:job:p1 status = started
 			- rq:wip:q p1:x 1795435200
 			+ docsvc:events #0 execution=x from=started job=p1 queue=q reason=abandoned to=queued worker=py
+			+ docsvc:recoveries q = 1
 			+ rq:job:p1 enqueued_at = 2026-11-23T12:00:00.250000Z
 			+ rq:job:p1 retries_left = 1
 			+ rq:job:p1 status = queued
@@ -101,6 +103,7 @@ func TestMaintenanceTakesAbandonedExecutionsOfPython(t *testing.T) {
 			- rq:job:p1 status = started
 			- rq:wip:q p1:x 1795435200
 			+ docsvc:events #0 execution=x from=started job=p1 queue=q reason=abandoned to=queued worker=py
+			+ docsvc:recoveries q = 1
 			+ rq:job:p1 enqueued_at = 2026-11-23T12:00:00.250000Z
 			+ rq:job:p1 retries_left = 0
 			+ rq:job:p1 status = queued

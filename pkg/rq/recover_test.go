@@ -43,6 +43,7 @@ const taken = `
 	- rq:job:j1 status = started
 	- rq:wip:q j1:e1 1795435280
 	+ docsvc:pulse = 1795435203250
+	+ docsvc:recoveries q = 1
 `
 
 func TestRecoverExpired(t *testing.T) {
@@ -61,6 +62,7 @@ func TestRecoverExpired(t *testing.T) {
 			- rq:queue:q [j2]
 			+ doc reason = recovered
 			+ docsvc:events #0 document=d1 execution=e1 from=started job=j1 queue=q reason=recovered to=queued worker=w1
+			+ docsvc:deaths q = 1
 			+ docsvc:recovered j1 = 1
 			+ rq:job:j1 enqueued_at = 2026-11-23T12:00:03.250000Z
 			+ rq:job:j1 status = queued
@@ -71,6 +73,7 @@ func TestRecoverExpired(t *testing.T) {
 		options: Options{Idempotent: idempotent},
 		want: `
 			- docsvc:recovered j1 = 4
+			+ docsvc:deaths q = 1
 			+ docsvc:events #0 error_code=worker_died execution=e1 from=started job=j1 queue=q reason=recovery_limit to=failed worker=w1
 			+ rq:failed:q j1 1826971203
 			+ rq:job:j1 status = failed

@@ -19,20 +19,25 @@ type Tally struct {
 	// Dropped are entries of queues that claiming dropped, because their job
 	// was gone or not waiting.
 	Dropped int64
+	// Recovered are jobs that were taken from an execution whose worker was
+	// gone, and Deaths those of them that counted towards RecoveryLimit.
+	Recovered, Deaths int64
 }
 
 // Tally reads the counters, summed over all queues.
 func (c *Client) Tally(ctx context.Context) (Tally, error) {
 	var t Tally
-	var late, strays, dropped *redis.StringSliceCmd
+	var late, strays, dropped, recovered, deaths *redis.StringSliceCmd
 	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		late, strays, dropped = p.HVals(ctx, c.keyLate()), p.HVals(ctx, c.keyStrays()), p.HVals(ctx, c.keyDropped())
+		recovered, deaths = p.HVals(ctx, c.keyRecoveries()), p.HVals(ctx, c.keyDeaths())
 		return nil
 	})
 	if passType(err) != nil {
 		return t, fmt.Errorf("reading the counters: %w", err)
 	}
 	t.LateFinishes, t.Strays, t.Dropped = sum(late.Val()), sum(strays.Val()), sum(dropped.Val())
+	t.Recovered, t.Deaths = sum(recovered.Val()), sum(deaths.Val())
 	return t, nil
 }
 

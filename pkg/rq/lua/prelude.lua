@@ -98,6 +98,7 @@ local K = {
   workers_of = function(q) return 'rq:workers:' .. q end,
   pubsub = function(w) return 'rq:pubsub:' .. w end,
   group = function(g) return 'rq:group:' .. g end,
+  recoveries = NS .. 'recoveries', deaths = NS .. 'deaths',
   events = NS .. 'events', recovered = NS .. 'recovered', dropped = NS .. 'dropped',
   late = NS .. 'late', refused = NS .. 'refused', receipts = NS .. 'receipts',
   pulse = NS .. 'pulse', quiet_until = NS .. 'quiet_until', schedulers = NS .. 'schedulers',

@@ -60,6 +60,10 @@ local function main()
     w('HDEL', K.recovered, j)
   end
   apply(effects)
+  w('HINCRBY', K.recoveries, q, '1')
+  if count then
+    w('HINCRBY', K.deaths, q, '1')
+  end
   return { 'ok', status, when }
 end
 
