@@ -172,6 +172,37 @@ func TestWorkersSurviveAnyJob(t *testing.T) {
 	})
 }
 
+// TestHugeFields: no field of any name brings more into a worker than loadLimit.
+func TestHugeFields(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.RedisServer)
+	f := newAnything(t, s)
+	patient := redis.NewClient(&redis.Options{Addr: s.Addr, DisableIdentity: true, ReadTimeout: time.Minute})
+	defer func() { _ = patient.Close() }()
+	huge := []string{"retry_intervals", "of_nobody", "status2"}
+	for _, field := range huge {
+		if err := patient.Eval(t.Context(), `redis.call('HSET', KEYS[1], 'status', 'queued', 'origin', 'q', ARGV[1], string.rep('x', 16777217))`, []string{keyJob("huge")}, field).Err(); err != nil && !errors.Is(err, redis.Nil) {
+			t.Fatal(err)
+		}
+	}
+	f.seed("HSET rq:job:huge data {call} small s\nRPUSH rq:queue:q huge")
+	got, err := f.run(t.Context(), call{scriptRead, []string{keyJob("huge")}, f.tape().num(loadLimit).list([]string{"huge"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for _, text := range got.at(0).at(0).texts() {
+		size += len(text)
+	}
+	if left := got.at(0).at(1).texts(); size == 0 || size > 4096 || len(left) != len(huge) {
+		t.Errorf("%d bytes, left out %q", size, left)
+	}
+	claimed, err := f.Claim(t.Context(), ClaimRequest{Worker: []string{"w.1"}, Queues: []string{"q"}})
+	if err != nil || len(claimed) != 1 || claimed[0].Job.Func != "app.work" {
+		t.Errorf("claimed %+v, %v", claimed, err)
+	}
+}
+
 // TestHugePayload claims a job of 100 MB without loading it.
 func TestHugePayload(t *testing.T) {
 	t.Parallel()

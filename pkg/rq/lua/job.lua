@@ -13,7 +13,8 @@ local FIELDS = { 'created_at', 'data', 'success_callback_name', 'failure_callbac
   'meta', 'ttl', 'allow_dependency_failures', 'enqueue_at_front' }
 
 -- load answers a job hash as a flat list without its fields longer than limit
--- bytes, and the names of those left out. A key that is no hash is empty.
+-- bytes, those that are not to be large than 1 MiB or limit, and the names of
+-- those left out. A key that is no hash is empty.
 local function load(j, limit)
   local key, left, skip = K.job(j), {}, {}
   for _, f in ipairs(LARGE) do
@@ -23,20 +24,29 @@ local function load(j, limit)
     end
   end
   local many = (r('HLEN', key) or 0) > 500
+  local names, values = {}, nil
   if #left == 0 and not many then
-    return r('HGETALL', key) or {}, left
-  end
-  local names, flat = {}, {}
-  for _, f in ipairs(many and FIELDS or r('HKEYS', key) or {}) do
-    if not skip[f] then
-      names[#names + 1] = f
+    local all = r('HGETALL', key) or {}
+    values = {}
+    for i = 1, #all, 2 do
+      names[#names + 1], values[#values + 1] = all[i], all[i + 1]
     end
+  else
+    for _, f in ipairs(many and FIELDS or r('HKEYS', key) or {}) do
+      if not skip[f] then
+        names[#names + 1] = f
+      end
+    end
+    values = #names > 0 and r('HMGET', key, unpack(names)) or {}
   end
-  local values = #names > 0 and r('HMGET', key, unpack(names)) or {}
+  local flat, most = {}, math.max(limit, 1048576)
   for i, f in ipairs(names) do
-    if values[i] then
+    local v = values[i]
+    if v and #v > most then
+      left[#left + 1] = f
+    elseif v then
       flat[#flat + 1] = f
-      flat[#flat + 1] = values[i]
+      flat[#flat + 1] = v
     end
   end
   return flat, left
