@@ -168,7 +168,8 @@ func (s *Service) Complete(d *Document, m *Manifest) ([]rq.Effect, []rq.Conditio
 	} else {
 		e.unsaved()
 	}
-	if key := s.k.file(d.Owner, d.UploadHash); d.UploadHash != "" {
+	// A partial document claims nothing: it stays known by the bytes that were declared.
+	if key := s.k.file(d.Owner, d.UploadHash); d.UploadHash != "" && !m.Partial {
 		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID})) // the claim takes over
 	}
 	conditions := s.uncommitted(d)
@@ -212,8 +213,13 @@ func (s *Service) uncommitted(d *Document) []rq.Condition {
 	}
 }
 
+// claims are the keys by which other documents become duplicates of this one:
+// none for a partial one, which a later and full one must not be taken for.
 func (s *Service) claims(d *Document, m *Manifest) []string {
 	var names []string
+	if m.Partial {
+		return nil
+	}
 	if m.SHA256 != "" {
 		names = append(names, s.k.sha256(d.Owner, m.SHA256))
 	}

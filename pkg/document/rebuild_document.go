@@ -197,7 +197,7 @@ func (s *Service) index(e *effects, d *Document) {
 	case d.Status == Failed && d.ErrorCode == CodeUploadExpired && !d.UploadRemoved:
 		e.add(rq.ZAdd(s.k.expiredUploads(), expires, d.ID))
 	}
-	if d.Status == Completed {
+	if d.Status == Completed && !d.Partial {
 		for _, key := range s.claims(d, &Manifest{SHA256: d.SHA256, TextSHA256: d.TextSHA256}) {
 			e.add(rq.SetNX(key, d.ID))
 		}

@@ -161,19 +161,22 @@ func (s *Service) ClaimHolder(ctx context.Context, d *Document, sha256, textSHA2
 }
 
 // ReleaseStaleClaim drops the claims of holder on these sums when holder is
-// not a completed document (any more). It reports whether it was so.
+// not a completed document (any more), or a partial one, which older versions
+// let claim. It reports whether it was so.
 func (s *Service) ReleaseStaleClaim(ctx context.Context, d *Document, holder, sha256, textSHA256 string) (bool, error) {
-	stale := rq.Condition{Guard: rq.Guard{Key: s.k.document(holder), Field: "status", Is: string(Completed), Not: true}}
+	record := s.k.document(holder)
 	var drop []rq.Effect
 	for _, key := range []string{s.k.sha256(d.Owner, sha256), s.k.text(d.Owner, textSHA256)} {
 		drop = append(drop, rq.Del(key).When(rq.Guard{Key: key, Is: holder}))
 	}
-	err := s.queue.Apply(ctx, []rq.Condition{stale}, drop, nil)
-	var held *rq.ConditionError
-	if errors.As(err, &held) {
-		return false, nil
+	for _, stale := range []rq.Guard{{Key: record, Field: "status", Is: string(Completed), Not: true}, {Key: record, Field: "partial", Is: flag(true)}} {
+		err := s.queue.Apply(ctx, []rq.Condition{{Guard: stale}}, drop, nil)
+		var held *rq.ConditionError
+		if !errors.As(err, &held) {
+			return err == nil, redisError("releasing the claim of document "+holder, err)
+		}
 	}
-	return err == nil, redisError("releasing the claim of document "+holder, err)
+	return false, nil
 }
 
 // UploadRemoved notes that the upload's object is gone. It does nothing to a

@@ -157,6 +157,42 @@ func TestConflicts(t *testing.T) {
 	})
 }
 
+// A partial document is nobody's original, and doesn't keep a full one from
+// becoming it.
+func TestAPartialDocumentClaimsNothing(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		commit := func(partial bool) *Document {
+			f.queued()
+			c, d := f.begin()
+			m := f.manifest(d, c.Execution.ID, "s1", "t1")
+			m.Partial = partial
+			effects, conditions := f.Complete(d, m)
+			if done := f.finish(c, rq.Outcome{Kind: rq.OutcomeFinish, Effects: effects, Conditions: conditions}); done.Err != nil {
+				t.Fatal(done.Err)
+			}
+			f.wantState(d.ID, Completed)
+			return d
+		}
+		bytes, text := f.k.sha256("default", "s1"), f.k.text("default", "t1")
+		first := commit(true)
+		if n := f.rdb.Exists(t.Context(), bytes, text).Val(); n != 0 {
+			t.Errorf("%d claims of a partial document", n)
+		}
+		// As a version before this one left it.
+		f.rdb.Set(t.Context(), bytes, first.ID, 0)
+		if released, err := f.ReleaseStaleClaim(t.Context(), first, first.ID, "s1", "t1"); err != nil || !released {
+			t.Errorf("released %v, error %v", released, err)
+		}
+		full := commit(false)
+		if holder := f.rdb.Get(t.Context(), bytes).Val(); holder != full.ID {
+			t.Errorf("bytes are claimed by %q", holder)
+		}
+		if released, err := f.ReleaseStaleClaim(t.Context(), full, full.ID, "s1", "t1"); err != nil || released {
+			t.Errorf("a full document's claim: released %v, error %v", released, err)
+		}
+	})
+}
+
 func TestAllowDuplicate(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		one, _ := f.queued()

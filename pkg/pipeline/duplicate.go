@@ -63,14 +63,15 @@ func isMissing(err error) bool {
 }
 
 // duplicate gives the result of a document that is the same as holder. ok is
-// false when holder is gone: its claims are dropped then.
+// false when holder is gone, or only a part of it was read: its claims are
+// dropped then.
 func (e *execution) duplicate(ctx context.Context, holder string) (res worker.Result, ok bool, err error) {
 	var of *document.Document
 	err = waitForRedis(ctx, func() (err error) {
 		of, err = e.p.c.Documents.Record(ctx, holder)
 		return err
 	})
-	if isMissing(err) || err == nil && of.Status != document.Completed {
+	if isMissing(err) || err == nil && (of.Status != document.Completed || of.Partial) {
 		return worker.Result{}, false, waitForRedis(ctx, func() error {
 			_, err := e.p.c.Documents.ReleaseStaleClaim(ctx, e.doc, holder, e.manifest.SHA256, e.manifest.TextSHA256)
 			return err
