@@ -51,7 +51,7 @@ trap 'rm -rf "$lock"' EXIT
 trap 'exit 0' INT TERM HUP
 ready && say "$here ($wanted)"
 
-pip_options="--quiet --disable-pip-version-check --no-input --timeout 15 --retries 1"
+pip_options="--quiet --disable-pip-version-check --no-input --timeout 20 --retries 4"
 # shellcheck disable=SC2086 # the options are words
 with_venv() {
   python3 -m venv "$venv" && "$venv/bin/python" -m pip install $pip_options $wanted
