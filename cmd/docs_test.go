@@ -294,7 +294,10 @@ func TestServiceUnits(t *testing.T) {
 		t.Skip("no systemd-analyze here to verify the units with")
 	}
 	out, err := exec.Command(analyze, append([]string{"verify"}, copies...)...).CombinedOutput()
-	if err != nil || len(out) > 0 {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	t.Logf("systemd-analyze verify: %v\n%s", err, out)
+	for line := range strings.Lines(string(out)) { // it also tells of this machine's own units, and of what a container lacks
+		if strings.Contains(line, "docsvc") {
+			t.Error(line)
+		}
 	}
 }
