@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop mutants lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop chaos mutants lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets
@@ -27,6 +27,9 @@ interop: ## compare with Python's RQ at length, and with the tools that read its
 
 mutants: ## show that every guard of the Lua scripts is tested: make mutants SCRIPT=claim.lua FRESH=1
 	@$(GO) run ./scripts/mutants -script "$(SCRIPT)" -page docs/mutants.md $(if $(FRESH),-fresh) $(ARGS)
+
+chaos: ## kill, stop and cut off everything for some minutes, then look what was lost (SEED=, KILLS=, MINUTES=)
+	@scripts/chaos.sh
 
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh

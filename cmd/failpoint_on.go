@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -28,8 +29,9 @@ import (
 // Functions of the chaos run. Their effect is one HINCRBY in the script of the
 // finish; each execution that begins notes its id, which may be written twice.
 const (
-	chaosAgain      = "chaos.again" // may be run again from its beginning
-	chaosOnce       = "chaos.once"  // may not
+	chaosAgain      = "chaos.again"  // may be run again from its beginning
+	chaosOnce       = "chaos.once"   // may not
+	chaosDeadly     = "chaos.deadly" // kills its worker; may be run again
 	chaosEffects    = "chaos:effects"
 	chaosExecutions = "chaos:executions"
 )
@@ -46,7 +48,7 @@ func storageTransport() http.RoundTripper {
 
 func tuneQueue(o *rq.Options) {
 	ours := o.Idempotent
-	o.Idempotent = func(fn string) bool { return fn == chaosAgain || ours(fn) }
+	o.Idempotent = func(fn string) bool { return fn == chaosAgain || fn == chaosDeadly || ours(fn) }
 	if n, err := strconv.Atoi(os.Getenv("FAILPOINT_RECOVERY_LIMIT")); err == nil {
 		o.RecoveryLimit = n
 	}
@@ -60,7 +62,17 @@ func tuneWorker(c *worker.Config) {
 	c.WaitDelay = 2 * time.Second
 	c.Handlers = append(c.Handlers,
 		worker.Handler{Func: chaosAgain, Idempotent: true, Run: runChaos},
-		worker.Handler{Func: chaosOnce, Run: runChaos})
+		worker.Handler{Func: chaosOnce, Run: runChaos},
+		worker.Handler{Func: chaosDeadly, Idempotent: true, Run: runDeadly})
+}
+
+// runDeadly is a job that ends its worker each time.
+func runDeadly(ctx context.Context, t *worker.Task) (worker.Result, error) {
+	if err := t.Queue.Redis().HSet(ctx, chaosExecutions, t.Execution.Member(), t.Execution.Worker).Err(); err != nil {
+		return worker.Result{}, &worker.Failure{Class: worker.Waiting, Code: "queue_unavailable", Err: err}
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // the signal is on its way
 }
 
 // runChaos takes a moment, so that a job can be hit in the middle.

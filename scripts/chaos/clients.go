@@ -23,6 +23,7 @@ type taken struct {
 	sample   *sample
 	id, job  string
 	upload   string
+	at       time.Time
 	canceled bool // acknowledged, and not processed again afterwards
 	deleted  bool // acknowledged
 }
@@ -108,7 +109,7 @@ func (c *clients) take(ctx context.Context, s *sample) (*taken, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for processing: %w", err)
 	}
-	return &taken{sample: s, id: up.DocumentID, job: accepted.JobID, upload: up.UploadID}, nil
+	return &taken{sample: s, id: up.DocumentID, job: accepted.JobID, upload: up.UploadID, at: time.Now()}, nil
 }
 
 func (c *clients) fate(ctx context.Context, t *taken) error {
@@ -117,14 +118,14 @@ func (c *clients) fate(ctx context.Context, t *taken) error {
 		if err := c.any().Delete(ctx, t.id); err != nil && !client.HasCode(err, "document_not_found") {
 			return err
 		}
-		c.note(func() { t.deleted = true })
+		c.note(func() { t.deleted, t.at = true, time.Now() })
 	case fateCancel, fateReprocess:
 		canceled, err := c.cancel(ctx, t.job)
 		if err != nil || !canceled {
 			return err
 		}
 		if t.sample.fate == fateCancel {
-			c.note(func() { t.canceled = true })
+			c.note(func() { t.canceled, t.at = true, time.Now() })
 			return nil
 		}
 		_, err = c.any().Process(ctx, t.id, client.ProcessRequest{UploadID: t.upload})
@@ -193,7 +194,10 @@ func (x *run) newProducer() *producer {
 // enqueue repeats one enqueueing until it is answered.
 func (p *producer) enqueue(ctx context.Context, n noop) {
 	fn, kept := "chaos.once", 24*time.Hour
-	if n.again {
+	switch {
+	case n.deadly:
+		fn = "chaos.deadly"
+	case n.again:
 		fn = "chaos.again"
 	}
 	spec := rq.Spec{ID: n.id, Queue: chaosQueue, Func: fn, Unique: rq.UniqueAny, ResultTTL: &kept, FailureTTL: &kept}
@@ -204,6 +208,7 @@ func (p *producer) enqueue(ctx context.Context, n noop) {
 		_, err := p.queue.Enqueue(ctx, spec)
 		if err == nil || errors.Is(err, rq.ErrActive) {
 			p.x.ledger.mu.Lock()
+			n.at = time.Now()
 			p.x.ledger.jobs = append(p.x.ledger.jobs, n)
 			p.x.ledger.mu.Unlock()
 			return

@@ -43,6 +43,22 @@ func (silence) Printf(context.Context, string, ...any) {}
 // errFound ends a run that found something.
 var errFound = errors.New("the run found what must not be, see above; its seed repeats the plan of faults and documents")
 
+// choose changes the options to those of a scenario.
+func (o *options) choose(scenario string) error {
+	switch scenario {
+	case "main":
+	case "limit":
+		// One slot, so that a deadly job takes no other's worker.
+		o.recoveryLimit, o.deadly, o.calm, o.concurrency, o.workers, o.lease = 5, 8, true, 1, 3, 3*time.Second
+		o.documents, o.noops, o.kills = 30, 60, o.deadly*o.recoveryLimit
+	case "everysec":
+		o.fsync, o.power, o.kills, o.documents, o.noops, o.lease = "everysec", true, 120, 300, 500, 3*time.Second
+	default:
+		return fmt.Errorf("-scenario %q: it is main, limit or everysec", scenario)
+	}
+	return nil
+}
+
 func chaos(ctx context.Context) error {
 	o := options{fsync: "always", lease: 12 * time.Second, workers: 5, serves: 2, concurrency: 2, every: 350 * time.Millisecond, recoveryLimit: 1 << 20}
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()%1e9), "what the plan comes from")
@@ -52,10 +68,14 @@ func chaos(ctx context.Context) error {
 	flag.IntVar(&o.noops, "jobs", 4000, "jobs in the plan that do nothing")
 	flag.StringVar(&o.docsvc, "docsvc", "", "a docsvc built with the tag failpoint (default: it is built)")
 	flag.BoolVar(&o.keep, "keep", false, "leave the directory with logs, keys and objects")
+	scenario := flag.String("scenario", "main", "main, limit (jobs that kill their worker) or everysec (power failures of Redis)")
 	short := flag.Bool("short", false, "a run of some 25 s, for make test")
 	flag.Parse()
 	if *short {
 		o.kills, o.limit, o.documents, o.noops, o.lease, o.workers = 40, 20*time.Second, 60, 120, 3*time.Second, 3
+	}
+	if err := o.choose(*scenario); err != nil {
+		return err
 	}
 	x, err := newRun(o)
 	if err != nil {

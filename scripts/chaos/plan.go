@@ -34,8 +34,10 @@ type sample struct {
 // noop is one job of the plan that does nothing but be counted.
 type noop struct {
 	id      string
+	deadly  bool // kills its worker each time
 	again   bool // its function may be run again from its beginning
 	retries int
+	at      time.Time // of its acknowledgement
 }
 
 // plan is everything that follows from the seed. Each part draws from a stream
@@ -52,7 +54,7 @@ func stream(seed uint64, purpose string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(sum[0])<<24|uint64(sum[1])<<16|uint64(sum[2])<<8|uint64(sum[3])))
 }
 
-func newPlan(seed uint64, documents, noops int) *plan {
+func newPlan(seed uint64, documents, noops, deadly int) *plan {
 	p := &plan{seed: seed}
 	r := stream(seed, "documents")
 	for i := range documents {
@@ -69,6 +71,9 @@ func newPlan(seed uint64, documents, noops int) *plan {
 		n := noop{id: fmt.Sprintf("chaos-%d-%05d", seed, i), again: r.IntN(10) < 6}
 		if !n.again && r.IntN(2) == 0 {
 			n.retries = 5
+		}
+		if i < deadly {
+			n = noop{id: n.id, deadly: true, again: true}
 		}
 		p.noops = append(p.noops, n)
 	}

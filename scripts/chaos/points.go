@@ -13,13 +13,14 @@ import (
 // points are the failpoints that processes of each role have passed so far.
 type points struct {
 	dir string
+	off bool // choose none
 
 	mu   sync.Mutex
 	hits map[string]map[string]int // role -> name -> how often it was acted on
 }
 
-func newPoints(dir string) *points {
-	return &points{dir: dir, hits: map[string]map[string]int{roleWorker: {}, roleServe: {}}}
+func newPoints(dir string, off bool) *points {
+	return &points{dir: dir, off: off, hits: map[string]map[string]int{roleWorker: {}, roleServe: {}}}
 }
 
 func (p *points) file(role string) string { return filepath.Join(p.dir, role+".points") }
@@ -49,7 +50,7 @@ func (p *points) read(role string) map[string]int {
 // choose draws a failpoint for a new process of a role, mostly one that was
 // never acted on; "" for none. One in six stops the process instead.
 func (p *points) choose(d *draw, role string) string {
-	if d.intn(10) < 3 {
+	if p.off || d.intn(10) == 0 {
 		return ""
 	}
 	hits := p.read(role)
@@ -58,14 +59,18 @@ func (p *points) choose(d *draw, role string) string {
 	}
 	names := slices.Sorted(maps.Keys(hits))
 	fewest := slices.Min(slices.Collect(maps.Values(hits)))
-	if d.intn(3) > 0 {
+	if d.intn(5) > 0 {
 		names = slices.DeleteFunc(names, func(name string) bool { return hits[name] > fewest })
 	}
 	action := "kill"
 	if d.intn(6) == 0 {
 		action = "stop"
 	}
-	return fmt.Sprintf("%s@%s#%d", action, names[d.intn(len(names))], 1+d.intn(6))
+	turn := 1
+	if d.intn(2) == 0 {
+		turn += d.intn(5)
+	}
+	return fmt.Sprintf("%s@%s#%d", action, names[d.intn(len(names))], turn)
 }
 
 // summary counts the failpoints known and hit, and names those never hit.

@@ -37,9 +37,10 @@ type slot struct {
 	// command makes the process number gen; point is the failpoint for it.
 	command func(gen int) (cmd *exec.Cmd, name, point string)
 	// pause is how long the place stays empty after a death.
-	pause func() time.Duration
-	died  func(death)
-	log   string // file that its processes write to
+	pause  func() time.Duration
+	died   func(death)
+	deadly bool   // its jobs may kill it
+	log    string // file that its processes write to
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
@@ -85,8 +86,13 @@ func (s *slot) run(ctx context.Context) error {
 // byItself says why a process ended that the run did not end.
 func (s *slot) byItself(err error, point string) (cause, at string) {
 	if exit, ok := err.(*exec.ExitError); ok {
-		if w, ok := exit.Sys().(syscall.WaitStatus); ok && w.Signaled() && w.Signal() == syscall.SIGKILL && point != "" {
+		w, ok := exit.Sys().(syscall.WaitStatus)
+		killed := ok && w.Signaled() && w.Signal() == syscall.SIGKILL
+		switch {
+		case killed && point != "":
 			return "failpoint", point
+		case killed && s.deadly:
+			return "deadly job", ""
 		}
 	}
 	return fmt.Sprintf("by itself: %v: %s", err, lastLine(s.log)), ""

@@ -25,11 +25,16 @@ func (d *deaths) list() []death {
 	return slices.Clone(d.all)
 }
 
+// killed says whether a process was ended with SIGKILL.
+func (d death) killed() bool {
+	return d.cause == "kill" || d.cause == "failpoint" || d.cause == "deadly job"
+}
+
 // kills counts the processes that were ended with SIGKILL.
 func (d *deaths) kills() int {
 	n := 0
 	for _, x := range d.list() {
-		if x.cause == "kill" || x.cause == "failpoint" {
+		if x.killed() {
 			n++
 		}
 	}
@@ -42,7 +47,7 @@ func (d *deaths) kills() int {
 func recoveries(dead []death, jobs map[string][]event) []time.Duration {
 	ends := map[string][]time.Time{}
 	for _, d := range dead {
-		if d.role == roleWorker && (d.cause == "kill" || d.cause == "failpoint") {
+		if d.role == roleWorker && d.killed() {
 			ends[d.name] = append(ends[d.name], d.at)
 		}
 	}

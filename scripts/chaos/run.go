@@ -24,6 +24,9 @@ type options struct {
 	lease         time.Duration
 	fsync         string // Redis's appendfsync
 	recoveryLimit int
+	deadly        int    // jobs that kill their worker each time
+	calm          bool   // no faults but those jobs
+	power         bool   // a killed Redis loses what it had not synced, as in a power failure
 	docsvc        string // binary to use; empty: it is built
 	keep          bool   // leave the directory
 }
@@ -38,6 +41,7 @@ type run struct {
 	faults  *faults
 	events  *events
 	ledger  *ledger
+	power   *power
 	redis   *slot
 	s3      *slot
 	serves  []*slot
@@ -54,8 +58,9 @@ func newRun(o options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &run{o: o, site: s, plan: newPlan(o.seed, o.documents, o.noops), points: newPoints(s.dir), deaths: &deaths{}, ledger: &ledger{},
+	x := &run{o: o, site: s, plan: newPlan(o.seed, o.documents, o.noops, o.deadly), points: newPoints(s.dir, o.calm), deaths: &deaths{}, ledger: &ledger{},
 		events: newEvents(s.rdb), began: time.Now()}
+	x.power = newPower(s.dir, o.power)
 	x.faults = &faults{x: x, d: newDraw(o.seed, "faults")}
 	x.makeSlots()
 	return x, nil
@@ -138,7 +143,10 @@ func (x *run) harm(ctx context.Context) error {
 	producer := x.newProducer()
 	defer func() { _ = producer.rdb.Close() }()
 	var work, harm sync.WaitGroup
-	harm.Go(func() { x.faults.run(harming) })
+	if !x.o.calm {
+		harm.Go(func() { x.faults.run(harming) })
+	}
+	harm.Go(func() { x.power.watch(harming) })
 	documents, noops := make(chan *sample), make(chan noop)
 	for range 12 {
 		work.Go(func() {

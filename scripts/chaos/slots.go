@@ -43,7 +43,7 @@ func (x *run) makeSlots() {
 
 func (x *run) slot(role string, i int, command func(*draw, int, int) (*exec.Cmd, string, string), pause func(*draw) time.Duration) *slot {
 	d := newDraw(x.o.seed, fmt.Sprintf("%s %d", role, i))
-	s := &slot{role: role, index: i, log: filepath.Join(x.site.dir, fmt.Sprintf("%s%d.log", role, i)), died: x.deaths.add}
+	s := &slot{role: role, index: i, log: filepath.Join(x.site.dir, fmt.Sprintf("%s%d.log", role, i)), died: x.deaths.add, deadly: x.o.deadly > 0}
 	s.command = func(gen int) (*exec.Cmd, string, string) {
 		cmd, name, point := command(d, i, gen)
 		cmd.Dir = x.site.dir
@@ -70,7 +70,10 @@ func (x *run) workerPause(d *draw) time.Duration {
 	return d.between(x.o.lease, x.o.lease+4*time.Second)
 }
 
-func (x *run) redisCommand(*draw, int, int) (*exec.Cmd, string, string) {
+func (x *run) redisCommand(_ *draw, _, gen int) (*exec.Cmd, string, string) {
+	if gen > 0 {
+		x.power.lose(x.deaths.list())
+	}
 	host, port, _ := net.SplitHostPort(x.site.redisAddr)
 	return exec.Command(x.site.server, "--bind", host, "--port", port, "--dir", x.site.dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", x.o.fsync, "--maxmemory-policy", "noeviction",
