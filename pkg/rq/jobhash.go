@@ -41,7 +41,7 @@ func parseStamp(s string) (time.Time, bool) {
 // results hold them.
 func parseFloatStamp(s string) time.Time {
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f <= 0 || f > 1e11 {
+	if err != nil || !(f > 0 && f <= 1e11) { // which NaN isn't, either
 		return time.Time{}
 	}
 	return time.UnixMicro(int64(f*1e6 + 0.5)).UTC()

@@ -169,7 +169,7 @@ func tryPackage(ctx context.Context, root, pkg string, list []mutant, o options,
 	}
 	b := &bench{source: filepath.Join(root, pkg), binary: binary, few: few, quick: o.quick}
 	fmt.Printf("%s: %d mutants; first the tests of the scripts as they are\n", pkg, len(waiting))
-	if by, err := b.verdict(ctx, dir, suitesFor("all")[2:]); by != "" || err != nil {
+	if by, err := b.verdict(ctx, dir, suitesFor("all")[3:]); by != "" || err != nil {
 		return errors.Join(err, fmt.Errorf("the tests of %s fail without any mutant: %s", pkg, by))
 	}
 	return b.tryAll(ctx, dir, waiting, o.workers, r)
@@ -221,7 +221,7 @@ func (b *bench) tryOne(ctx context.Context, own string, m mutant) (string, error
 	}
 	suites := suitesFor(m.Script)
 	if b.quick {
-		suites = suites[:1]
+		suites = suites[:2]
 	}
 	return b.verdict(ctx, own, suites)
 }

@@ -24,24 +24,33 @@ type suite struct {
 // second. Scripts without a name here begin with tests called like them.
 var narrow = map[string]string{
 	"after":      "List|Search",
-	"apply":      "Apply|Guards|Conditions|Effects",
+	"apply":      "Apply|Guards|Conditions|Effects|ClaimedKeys",
+	"cancel":     "Cancel",
+	"claim":      "Claim|AnyJob",
+	"delete":     "Delete",
+	"due":        "Due|Scheduler",
+	"empty":      "Empty",
 	"expired":    "Recover|Maintenance",
-	"fsck_edit":  "FsckNames|FsckGoesOn|FsckLooksAgain|FsckPutsNoEntry|FsckLeaves",
-	"fsck_look":  "FsckNames|FsckGoesOn|FsckLooksAgain",
+	"finish":     "Finish|Conditions|Effects|Guards",
+	"fsck_edit":  "Fsck",
+	"fsck_look":  "Fsck",
 	"group":      "Groups",
-	"inspect":    "QueueInfo",
-	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete",
-	"list":       "ListPages",
+	"heartbeat":  "Heartbeat",
+	"inspect":    "QueueInfo|Wrong|OtherTypes",
+	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete|AnyJob|AnyRegistry|JobsReads|Results|Maintenance|DoesNotLoad|Spec",
+	"list":       "ListPages|AnyRegistry|Executions",
 	"maintain":   "Maintenance",
-	"prelude":    "Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing",
+	"prelude":    "Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes",
+	"progress":   "Progress|Effects",
 	"pulse":      "Recover|Heartbeat|Outage",
-	"read":       "JobsReads|HugePayload",
+	"read":       "JobsReads|AnyJob",
 	"recover":    "Recover|Maintenance|TwoRecoverers",
 	"register":   "Register|Worker",
-	"state":      "WorkerStates",
+	"requeue":    "Requeue",
+	"state":      "Worker",
 	"sweep":      "Maintenance",
-	"unlock":     "Maintenance|ReleaseScheduler",
-	"unregister": "Unregister",
+	"unlock":     "Maintenance|Scheduler",
+	"unregister": "Unregister|Worker",
 	"view":       "Status|Get|Watch|Process",
 }
 
@@ -50,7 +59,7 @@ var narrow = map[string]string{
 const heavy = "HugePayload|LongQueue|FsckFindsNothing"
 
 // suitesFor answers the tests that a script's mutants must get through, in
-// order. What the nearest tests don't find on the in-process engine they may
+// order: the nearest and the model. What the nearest tests don't find on the in-process engine they may
 // on a real one.
 func suitesFor(script string) []suite {
 	name := strings.TrimSuffix(filepath.Base(script), ".lua")
@@ -58,7 +67,7 @@ func suitesFor(script string) []suite {
 	if first == "" {
 		first = "(?i)" + name
 	}
-	return []suite{{first, false, 2 * time.Minute}, {first, true, 3 * time.Minute}, {"", false, 5 * time.Minute}}
+	return []suite{{first, false, 2 * time.Minute}, {"Model", false, 2 * time.Minute}, {first, true, 3 * time.Minute}, {"", false, 5 * time.Minute}}
 }
 
 // bench runs mutants of one package.
