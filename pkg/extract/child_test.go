@@ -170,6 +170,8 @@ func (s *testFormats) do(ctx context.Context, word, rest string, o block.Options
 		return sink.PageError(2, rest)
 	case "password":
 		return sink.Block(block.Block{Kind: block.Paragraph, Text: o.Password})
+	case "paged":
+		return s.paged(ctx, rest, o, sink)
 	case "probe":
 		return probe(rest, sink)
 	case "pid":
