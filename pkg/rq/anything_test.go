@@ -356,8 +356,11 @@ func TestKeysOfOtherTypes(t *testing.T) {
 		"docsvc:lease:q", "docsvc:worker:w", "docsvc:events", "docsvc:receipts", "docsvc:dropped",
 	}
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
-		for _, key := range keys {
-			for _, kind := range [][]any{{"SET", key, "x"}, {"RPUSH", key, "x"}, {"SADD", key, "x"}, {"ZADD", key, 1, "x"}, {"HSET", key, "x", "y"}} {
+		for i, key := range keys {
+			for j, kind := range [][]any{{"SET", key, "x"}, {"RPUSH", key, "x"}, {"SADD", key, "x"}, {"ZADD", key, 1, "x"}, {"HSET", key, "x", "y"}} {
+				if s.Engine == redistest.Miniredis && (i+j)%3 > 0 {
+					continue // it takes a minute for all of them under -race
+				}
 				f := newAnything(t, s)
 				f.seed(`
 					HSET rq:job:j1 status queued origin q data {call} group_id g retries_left 1
