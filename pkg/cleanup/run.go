@@ -74,6 +74,9 @@ func (c *Cleaner) part(ctx context.Context, t Task, log zerolog.Logger) (Report,
 		if err = r.uploads(ctx, r.judgeOrphan); err == nil {
 			err = r.artifacts(ctx)
 		}
+		if err == nil {
+			err = r.unfinished(ctx)
+		}
 	}
 	if flushed := r.flush(ctx); err == nil {
 		err = flushed

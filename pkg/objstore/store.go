@@ -35,7 +35,8 @@ type Config struct {
 	// Endpoint is the URL docsvc itself uses: http(s)://host[:port].
 	Endpoint string
 	// IdleTimeout ends the reading of an object from which nothing has come
-	// for so long. Default 1 min.
+	// for so long, and a request of which the store has taken nothing, or which
+	// it has not answered, for so long. Default 1 min.
 	IdleTimeout time.Duration
 	// PathStyle puts the bucket into the path (http://host/bucket/key) rather
 	// than the host. Without it AWS gets the bucket in the host and every
@@ -115,8 +116,14 @@ func (s *Store) client(what, endpoint string, c Config, attempts int) (*minio.Cl
 	if c.PathStyle {
 		lookup = minio.BucketLookupPath
 	}
+	transport := c.Transport
+	if transport == nil {
+		if transport, err = minio.DefaultTransport(u.Scheme == "https"); err != nil {
+			return nil, fmt.Errorf("storage %s: %w", what, err)
+		}
+	}
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds: c.Credentials, Secure: u.Scheme == "https", Transport: c.Transport,
+		Creds: c.Credentials, Secure: u.Scheme == "https", Transport: patient{transport, s.idle},
 		Region: s.region, BucketLookup: lookup, MaxRetries: attempts,
 	})
 	if err != nil {

@@ -1,0 +1,68 @@
+package objstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// abortTime bounds the removal of parts after a Put that failed.
+const abortTime = 15 * time.Second
+
+// dropParts removes what a Put in parts that failed has left. minio-go does so
+// by the context of the call, which may be what ended it. What stays all the
+// same is found by Unfinished.
+func (s *Store) dropParts(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	_ = s.once.RemoveIncompleteUpload(ctx, s.bucket, s.full(key))
+}
+
+// Parts are an upload in parts that was begun and neither ended nor given up:
+// listings don't show it, and it takes room.
+type Parts struct {
+	Key      string // relative to the store's prefix
+	UploadID string
+	Begun    time.Time
+	Size     int64 // bytes of its parts
+}
+
+// Unfinished yields the uploads in parts below prefix that were begun and
+// neither ended nor given up. An error is yielded once, last. A store that has
+// no such listing has none.
+func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[Parts, error] {
+	return func(yield func(Parts, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for info := range s.internal.ListIncompleteUploads(ctx, s.bucket, s.full(prefix), true) {
+			if err := wrap(ctx, "list uploads", prefix, info.Err); err != nil {
+				var own *Error
+				if !errors.As(err, &own) || own.Code != "NotImplemented" {
+					yield(Parts{}, err)
+				}
+				return
+			}
+			p := Parts{Key: strings.TrimPrefix(info.Key, s.prefix), UploadID: info.UploadID, Begun: info.Initiated, Size: info.Size}
+			if !yield(p, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Parts{}, wrap(ctx, "list uploads", prefix, err))
+		}
+	}
+}
+
+// GiveUp removes the parts of an unfinished upload. One that is gone is no error.
+func (s *Store) GiveUp(ctx context.Context, p Parts) error {
+	err := s.internal.AbortMultipartUpload(ctx, s.bucket, s.full(p.Key), p.UploadID)
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) && answer.Code == "NoSuchUpload" {
+		return nil
+	}
+	return wrap(ctx, "give up", p.Key, err)
+}
