@@ -90,6 +90,10 @@ Enqueue, Cancel and Requeue leave a receipt for two minutes.
 Redis out of memory, read-only or unable to persist: the script's first write
 is refused and nothing changes.
 
+A permission that the Redis user lacks is an error that names command and key.
+When the script's first command needs it nothing changes; one that is needed
+later leaves out its own write only, and the same call again is answered.
+
 Bad data: entries without a waiting job are dropped from the queue and counted
 in the dropped hash; hashes that cannot be decoded give a Job with PayloadErr;
 fields over 16 MiB are not loaded; keys of another type are passed by, writes
