@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -78,6 +79,17 @@ func (a *authority) issue(name string, template *x509.Certificate) (*x509.Certif
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
+// tlsAuthority has issued server, for servers and what they say to one another,
+// and client.
+func tlsAuthority(t *testing.T) *authority {
+	t.Helper()
+	ca := newAuthority(t, "ca")
+	both := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	ca.issue("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: both})
+	ca.issue("client", &x509.Certificate{ExtKeyUsage: both[1:]})
+	return ca
+}
+
 // set gives the site's processes further variables.
 func (s *site) set(env ...string) { s.env = append(s.env, env...) }
 
@@ -87,9 +99,7 @@ func TestRedisTLS(t *testing.T) {
 	if !redistest.HasTLS(t) {
 		t.Skip("this redis-server was built without TLS")
 	}
-	ca := newAuthority(t, "ca")
-	ca.issue("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
-	ca.issue("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	ca := tlsAuthority(t)
 	addr := porttest.Addr(t)
 	_, port, _ := strings.Cut(addr, ":")
 	s := siteOn(t, redistest.StartWith(t, "--tls-port", port, "--tls-auth-clients", "yes",
@@ -263,15 +273,32 @@ func aclClient(t *testing.T, srv *redistest.Server) *redis.Client {
 // what comes afterwards is taken in and processed.
 func TestRedisSentinel(t *testing.T) {
 	t.Parallel()
-	primary := redistest.Start(t, redistest.RedisServer)
+	followSentinel(t, redistest.Start(t, redistest.RedisServer), "redis", nil)
+}
+
+// The same with nothing but TLS: to Sentinel, to the primary and its replica,
+// and between them.
+func TestRedisSentinelTLS(t *testing.T) {
+	t.Parallel()
+	if !redistest.HasTLS(t) {
+		t.Skip("this redis-server was built without TLS")
+	}
+	ca := tlsAuthority(t)
+	primary := redistest.StartTLS(t, redistest.TLS{Cert: ca.file("server.pem"), Key: ca.file("server.key"), CA: ca.file("ca.pem")})
+	followSentinel(t, primary, "rediss", []string{"DOCSVC_REDIS_TLS_CA_FILE=" + ca.file("ca.pem"),
+		"DOCSVC_REDIS_TLS_CERT_FILE=" + ca.file("client.pem"), "DOCSVC_REDIS_TLS_KEY_FILE=" + ca.file("client.key")})
+}
+
+func followSentinel(t *testing.T, primary *redistest.Server, scheme string, env []string) {
 	replica := redistest.StartReplica(t, primary)
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("of-sentinel\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sentinel := redistest.StartSentinel(t, "docs", primary, 1, "of-sentinel")
+	sentinel, overTLS := redistest.StartSentinel(t, "docs", primary, 1, "of-sentinel")
 	s := siteOn(t, primary)
-	s.set("REDIS_URL=redis://of.no.use.invalid/0", "DOCSVC_REDIS_SENTINEL_ADDRS=127.0.0.1:1,"+sentinel, "DOCSVC_REDIS_SENTINEL_PASSWORD_FILE="+password)
+	s.set(env...)
+	s.set("REDIS_URL="+scheme+"://of.no.use.invalid/0", "DOCSVC_REDIS_SENTINEL_ADDRS=127.0.0.1:1,"+cmp.Or(overTLS, sentinel), "DOCSVC_REDIS_SENTINEL_PASSWORD_FILE="+password)
 	s.set("DOCSVC_REDIS_SENTINEL_MASTER=another")
 	if out, err := s.run("config", "check"); err == nil || !strings.Contains(out, `no Sentinel that answers knows a primary called "another"`) {
 		t.Errorf("%v\n%s", err, out)

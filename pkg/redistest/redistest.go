@@ -34,12 +34,14 @@ const (
 
 // Server is a running Redis with an empty keyspace.
 type Server struct {
-	Engine Engine
-	Addr   string // host:port
-	URL    string // redis://host:port/0
+	Engine  Engine
+	Addr    string // host:port
+	URL     string // redis://host:port/0
+	TLSAddr string // host:port where it speaks TLS; empty: nowhere
 
 	mini  *miniredis.Miniredis
 	args  []string // beyond the usual ones
+	tls   TLS
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd has ended
 	dir   string

@@ -1,12 +1,14 @@
 package redistest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,15 +26,40 @@ func HasTLS(t *testing.T) bool {
 	return !strings.Contains(string(out), "'tls-port")
 }
 
-// StartReplica runs a replica of primary until the test ends, and waits until
-// it has caught up.
+// TLS are the files of a server that speaks TLS to whoever shows a certificate
+// of the same authority.
+type TLS struct{ Cert, Key, CA string }
+
+func (f TLS) args() []string {
+	return []string{"--tls-auth-clients", "yes", "--tls-replication", "yes",
+		"--tls-cert-file", f.Cert, "--tls-key-file", f.Key, "--tls-ca-cert-file", f.CA}
+}
+
+// StartTLS runs a redis-server that also speaks TLS, at TLSAddr, until the
+// test ends.
+func StartTLS(t *testing.T, f TLS, args ...string) *Server {
+	t.Helper()
+	addr := porttest.Addr(t)
+	_, port, _ := strings.Cut(addr, ":")
+	s := StartWith(t, slices.Concat([]string{"--tls-port", port}, f.args(), args)...)
+	s.TLSAddr, s.tls = addr, f
+	return s
+}
+
+// StartReplica runs a replica of primary until the test ends, over TLS where
+// primary speaks it, and waits until it has caught up.
 func StartReplica(t *testing.T, primary *Server) *Server {
 	t.Helper()
-	host, port, err := net.SplitHostPort(primary.Addr)
+	host, port, err := net.SplitHostPort(cmp.Or(primary.TLSAddr, primary.Addr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := StartWith(t, "--replicaof", host, port)
+	var s *Server
+	if primary.TLSAddr != "" {
+		s = StartTLS(t, primary.tls, "--replicaof", host, port)
+	} else {
+		s = StartWith(t, "--replicaof", host, port)
+	}
 	c := s.Client(t)
 	for range 1000 {
 		info, _ := c.Info(context.Background(), "replication").Result()
@@ -49,10 +76,11 @@ func StartReplica(t *testing.T, primary *Server) *Server {
 // alone promotes a replica once the primary has been silent for a minute: none
 // that only waits for its turn on a busy machine is taken for dead; Promote
 // makes it sooner. It waits until Sentinel knows the replicas given. password,
-// when not empty, is what Sentinel asks its own clients for.
-func StartSentinel(t *testing.T, name string, primary *Server, replicas int, password string) (addr string) {
+// when not empty, is what Sentinel asks its own clients for. Where primary
+// speaks TLS Sentinel does, at tlsAddr, and to all servers.
+func StartSentinel(t *testing.T, name string, primary *Server, replicas int, password string) (addr, tlsAddr string) {
 	t.Helper()
-	host, port, err := net.SplitHostPort(primary.Addr)
+	host, port, err := net.SplitHostPort(cmp.Or(primary.TLSAddr, primary.Addr))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +95,13 @@ func StartSentinel(t *testing.T, name string, primary *Server, replicas int, pas
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(needBinary(t), path, "--sentinel")
+	args := []string{path, "--sentinel"}
+	if primary.TLSAddr != "" {
+		tlsAddr = porttest.Addr(t)
+		_, own, _ := strings.Cut(tlsAddr, ":")
+		args = slices.Concat(args, []string{"--tls-port", own}, primary.tls.args())
+	}
+	cmd := exec.Command(needBinary(t), args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +113,12 @@ func StartSentinel(t *testing.T, name string, primary *Server, replicas int, pas
 	defer func() { _ = c.Close() }()
 	for range 1000 {
 		if known, err := c.Replicas(context.Background(), name).Result(); err == nil && len(known) == replicas {
-			return addr
+			return addr, tlsAddr
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("Sentinel finds no %d replicas of %s", replicas, primary.Addr)
-	return ""
+	return "", ""
 }
 
 // Promote has Sentinel promote a replica of a primary that was killed, as it
