@@ -11,8 +11,9 @@ and every difference from RQ.
 	              v        MoveDue         v        Claim
 	         [scheduled] ------------> [queued] ------------> [started]
 	              ^                    ^  ^  ^                 |  |  |
-	              |                    |  |  |  OutcomeRetry   |  |  |
-	              |  OutcomeRetry      |  |  +-----------------+  |  |
+	              |  OutcomeRetry,     |  |  |  OutcomeRetry,  |  |  |
+	              |  OutcomeReturned,  |  |  |  OutcomeReturned|  |  |
+	              |  a repeat,         |  |  +-----------------+  |  |
 	              |  with interval     |  |     OutcomeRetryFree  |  |
 	              +--------------------|--|-----OutcomeReturnHead-+  |
 	                                   |  |     RecoverExpired       |
@@ -23,8 +24,14 @@ and every difference from RQ.
 	             [canceled]           [failed]  [stopped]       [finished]
 	                  ^                   ^         ^                ^
 	      Cancel of   |       OutcomeFail |         | OutcomeStop    | OutcomeFinish
-	anything not final|       no retries  |         |                |
+	anything not final|       no retries, |         |                |
+	                  |       RecoverExpired        |                |
 	                  +-------------------+---- [started] -----------+
+
+OutcomeReturned (the function returned a Retry) has a count of its own, after
+which the job fails. OutcomeFinish of a job that repeats leaves it queued or
+scheduled again, in the finished registry as well. What RecoverExpired does is
+below; SeekStrays puts jobs that nothing holds back into their queue.
 
 Delete removes a job in any state, Empty all that wait in a queue; to the
 caller's Effects what had not ended is then canceled. Stop asks the worker of a
@@ -41,9 +48,9 @@ A worker process registers a name per slot (RegisterWorkers), claims with the
 names of its free slots (Claim), waits when there was nothing (Wait), reports
 all slots every Lease/3 (Heartbeat), ends executions (Finish) and takes
 commands (Commands). It also calls RecoverExpired every Lease/3 or more often,
-MoveDue every second or when its answer says so, and Maintenance every ten
-minutes. Producers call Enqueue; people and APIs call Cancel, Requeue, and the
-reading methods, which never write but for GroupJobs.
+MoveDue every second or when its answer says so, SeekStrays every 5 s, and
+Maintenance every ten minutes. Producers call Enqueue; people and APIs call
+Cancel, Requeue, and the reading methods, which never write but for GroupJobs.
 
 Fsck compares all keys with one another and repairs what does not agree;
 Explain says of one job why it is not done.
