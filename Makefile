@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop chaos mutants lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop chaos mutants model fuzz lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets
@@ -30,6 +30,12 @@ mutants: ## show that every guard of the Lua scripts is tested: make mutants SCR
 
 chaos: ## kill, stop and cut off everything for some minutes, then look what was lost (SEED=, KILLS=, MINUTES=)
 	@scripts/chaos.sh
+
+model: ## the queue's and documents' models at length: make model CHECKS=2000 SEED=7 (0: any)
+	@$(GO) test -timeout 60m ./pkg/rq ./pkg/document -run '^TestModel' -v -rapid.checks=$(or $(CHECKS),1000) -rapid.seed=$(or $(SEED),0)
+
+fuzz: ## every fuzz target for FUZZTIME=10s; make fuzz ARGS=./pkg/rq/pickle takes those of a package
+	@FUZZTIME="$(FUZZTIME)" exec scripts/fuzz.sh $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh
