@@ -86,7 +86,8 @@ type Config struct {
 	Queue *rq.Client
 	// Queues to claim from, the most urgent first.
 	Queues []string
-	// RecoverEvery is the time between two looks for expired leases; default 4 s.
+	// RecoverEvery is the time between two looks for expired leases; default 2 s,
+	// so that a dead worker's job waits for its lease of 12 s and 2 s more.
 	RecoverEvery time.Duration
 	// Strategy says which of the queues comes next; default StrategyDefault.
 	Strategy Strategy
@@ -116,7 +117,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Maintenance = cmp.Or(c.Maintenance, 10*time.Minute)
 	c.Name = cmp.Or(c.Name, fmt.Sprintf("%s.%d", hostname(), os.Getpid()))
 	c.MoveEvery = cmp.Or(c.MoveEvery, time.Second)
-	c.RecoverEvery = cmp.Or(c.RecoverEvery, 4*time.Second)
+	c.RecoverEvery = cmp.Or(c.RecoverEvery, 2*time.Second)
 	c.Strategy = cmp.Or(c.Strategy, StrategyDefault)
 	c.Unknown = cmp.Or(c.Unknown, UnknownStop)
 	c.WaitDelay = cmp.Or(c.WaitDelay, 10*time.Second)
