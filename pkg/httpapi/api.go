@@ -16,6 +16,7 @@ type api struct {
 	Config
 	huma           huma.API
 	mux            *routes
+	meter          *meter
 	requestTimeout time.Duration
 }
 
@@ -53,7 +54,7 @@ func New(c Config) (http.Handler, error) {
 		}
 		guarded.ServeHTTP(w, r)
 	}))
-	return requestID(c.Log, harden(accessLog(c.Clock, writeTimeout, h))), nil
+	return requestID(c.Log, harden(accessLog(c.Clock, writeTimeout, a.meter.count(h)))), nil
 }
 
 // OpenAPI returns the OpenAPI 3.1 document of the API, as /openapi.json
@@ -80,6 +81,8 @@ func build(c Config) (*api, error) {
 	a.queueRoutes()
 	a.jobRoutes()
 	a.healthRoutes()
+	a.meter = newMeter(a.mux)
+	a.metricsRoute()
 	describeFields(a.huma.OpenAPI())
 	if err := a.pageRoutes(); err != nil {
 		return nil, fmt.Errorf("making the documentation page: %w", err)

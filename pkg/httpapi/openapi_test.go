@@ -68,7 +68,7 @@ func TestOpenAPIListsWhatIsServed(t *testing.T) {
 func TestAllRoutesAreThere(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"GET /", "GET /docs", "GET /livez", "GET /openapi.json", "GET /readyz",
+		"GET /", "GET /docs", "GET /livez", "GET /metrics", "GET /openapi.json", "GET /readyz",
 		"GET /api/v1/documents",
 		"GET /api/v1/documents/stats",
 		"GET /api/v1/documents/usage",

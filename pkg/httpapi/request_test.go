@@ -19,7 +19,7 @@ import (
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	t.Parallel()
 	f := offline(t, nil)
-	for _, path := range []string{"/nothing", "/api/v1", "/api/v1/", "/api/v1/document", "/api/v1/documents/stats/more", "/livez/x", "/metrics"} {
+	for _, path := range []string{"/nothing", "/api/v1", "/api/v1/", "/api/v1/document", "/api/v1/documents/stats/more", "/livez/x", "/metricsx"} {
 		f.get(t, path).problem(t, 404, "not_found")
 	}
 	for _, c := range []struct{ method, path, allow string }{
