@@ -41,10 +41,16 @@ func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[Parts, 
 		for info := range s.internal.ListIncompleteUploads(ctx, s.bucket, s.full(prefix), true) {
 			if err := wrap(ctx, "list uploads", prefix, info.Err); err != nil {
 				var own *Error
+				if isNotFound(err) {
+					continue // it ended meanwhile, or there is none: some stores say so by an error
+				}
 				if !errors.As(err, &own) || own.Code != "NotImplemented" {
 					yield(Parts{}, err)
 				}
 				return
+			}
+			if info.UploadID == "" {
+				continue // a prefix, of a store that folds keys
 			}
 			p := Parts{Key: strings.TrimPrefix(info.Key, s.prefix), UploadID: info.UploadID, Begun: info.Initiated, Size: info.Size}
 			if !yield(p, nil) {

@@ -52,6 +52,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, err.ErrorCode().Status(), string(err.ErrorCode()), strings.TrimPrefix(err.Error(), string(err.ErrorCode())+": "))
 		return
 	}
+	// gofakes3 folds a listing of uploads with an empty delimiter, which is what
+	// minio-go sends, into one prefix.
+	if q := r.URL.Query(); q.Has("uploads") && q.Has("delimiter") && q.Get("delimiter") == "" {
+		q.Del("delimiter")
+		r.URL.RawQuery = q.Encode()
+	}
 	f.next.ServeHTTP(w, r)
 }
 
