@@ -150,13 +150,14 @@ func (a *app) progress(say func(rq.RequeuedAll) string) func(rq.RequeuedAll) {
 
 func (a *app) queueCancelCommand() *cobra.Command {
 	var out output
+	var o rq.CancelOptions
 	c := &cobra.Command{
 		Use: "cancel ID...", Short: "Cancel jobs that wait or run", Args: argsBetween(1, -1),
 		Long: "Cancels jobs. A running one is ended at once and what it would still write is refused;\n" +
 			"on a Python worker RQ's stop-job command is sent as well.",
 		RunE: a.withServices(func(ctx context.Context, s *services, args []string) error {
 			return a.eachJob(&out, args, func(id string) (jobChange, error) {
-				job, err := s.queue.Cancel(ctx, id)
+				job, err := s.queue.CancelWith(ctx, id, o)
 				if err != nil {
 					return jobChange{}, s.jobError(id, err)
 				}
@@ -164,6 +165,7 @@ func (a *app) queueCancelCommand() *cobra.Command {
 			})
 		}),
 	}
+	c.Flags().BoolVar(&o.EnqueueDependents, "enqueue-dependents", false, "enqueue the jobs that wait for it, as if it had finished")
 	out.add(c)
 	return c
 }

@@ -216,7 +216,7 @@ func TestCancelAndRequeueRepeatedDoItOnce(t *testing.T) {
 		count := []Effect{HIncrBy("n", "n", 1)}
 		cancel := func() string {
 			r, err := f.run(context.Background(), call{scriptCancel, nil,
-				f.tape().str("t1", "j1", "queued", "q").labels(nil).effects(count)})
+				f.tape().str("t1", "j1", "queued", "q").flag(false).flag(false).labels(nil).effects(count)})
 			return r.at(0).text() + errText(err)
 		}
 		requeue := func() string {

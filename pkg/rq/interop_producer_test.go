@@ -74,6 +74,27 @@ var producerScenarios = []scenario{
 			r.dump("worked on")
 		}
 	}},
+	{"canceled with dependents", either, func(r *interop) {
+		for _, id := range []string{"parent", "other"} {
+			r.enqueue(enqueueing{ID: id, Func: "tasks.gate"})
+		}
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
+		r.enqueue(enqueueing{ID: "both", Func: "tasks.gate", DependsOn: []string{"parent", "other"}})
+		r.cancelWith("parent", rq.CancelOptions{EnqueueDependents: true})
+		r.dump("canceled")
+		r.begin(false)
+		r.end(1, "")
+		r.dump("the other finished")
+	}},
+	{"canceled and forgotten", either, func(r *interop) {
+		r.enqueue(enqueueing{ID: "parent", Func: "tasks.gate"})
+		r.enqueue(enqueueing{ID: "child", Func: "tasks.gate", DependsOn: []string{"parent"}})
+		r.cancelWith("child", rq.CancelOptions{RemoveFromDependencies: true})
+		r.dump("canceled")
+		r.begin(false)
+		r.end(1, "")
+		r.dump("parent finished")
+	}},
 	{"group", either, func(r *interop) {
 		r.enqueueGroup("g", "g1", "g2")
 		r.dump("queued")

@@ -177,13 +177,19 @@ func (r *interop) abandon() {
 	}
 }
 
-func (r *interop) cancel(id string) {
+func (r *interop) cancel(id string) { r.cancelWith(id, rq.CancelOptions{}) }
+
+func (r *interop) cancelWith(id string, o rq.CancelOptions) {
 	r.t.Helper()
 	if r.producer == python {
-		r.peer.ask(request{"op": "cancel", "id": id}, nil)
+		q := request{"op": "cancel", "id": id}
+		if o != (rq.CancelOptions{}) {
+			q["options"] = request{"enqueue_dependents": o.EnqueueDependents, "remove_from_dependencies": o.RemoveFromDependencies}
+		}
+		r.peer.ask(q, nil)
 		return
 	}
-	_, err := r.client.Cancel(r.t.Context(), id)
+	_, err := r.client.CancelWith(r.t.Context(), id, o)
 	r.must(err)
 }
 

@@ -4,8 +4,9 @@
 --
 -- KEYS  job hash, the queue's list, rq:canceled
 -- ARGV  after the prelude's: token of this call; job; status and queue that
---       the caller read and computed the effects from; list of event labels;
---       effects
+--       the caller read and computed the effects from; 1 to enqueue the jobs
+--       that wait for it, as if it had finished; 1 to leave the sets of those
+--       it waits for; list of event labels; effects
 -- Reply { 'ok' } also when the call was repeated
 --    or { 'none' } no such job
 --    or { 'changed' } status or queue are others now: read again
@@ -32,6 +33,7 @@ end
 
 local function main()
   local token, j, status, q = take(), take(), take(), take()
+  local free, leave = take() == '1', take() == '1'
   local labels, effects = takelist(), takeeffects()
   local early = unasked(token, j, status, q)
   if early then
@@ -52,6 +54,14 @@ local function main()
       w('ZREM', K.scheduled(q), j)
     else
       w('LREM', K.queue(q), '1', j)
+    end
+  end
+  if free then
+    dependents(j, 'finished')
+  end
+  if leave then
+    for _, parent in ipairs(r('SMEMBERS', K.dependencies(j)) or {}) do
+      w('SREM', K.dependents(parent), j)
     end
   end
   w('HDEL', K.recovered, j)

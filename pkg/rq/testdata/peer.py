@@ -263,7 +263,7 @@ OPS = {
     'work': work,
     'move_due': move_due,
     'job': job,
-    'cancel': lambda r: fetch(r).cancel(),
+    'cancel': lambda r: fetch(r).cancel(**r.get('options', {})),
     'delete': lambda r: fetch(r).delete(delete_dependents=r.get('dependents', False)),
     'requeue': requeue,
     'info': info,
