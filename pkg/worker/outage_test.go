@@ -82,6 +82,8 @@ func TestStopInAnOutageIsNoEndOfIt(t *testing.T) {
 	c.GiveUp = 50 * time.Millisecond
 	w := r.start(c)
 	r.await(r.enqueue(rq.Spec{Func: "f"}), rq.StatusFinished)
+	// Without the answer to its end the job would stay in hand.
+	r.until("the job's end to be heard", func() bool { return len(r.log.lines("job finished")) == 1 })
 	s.Kill()
 	r.until("all to wait for Redis", func() bool { return len(w.outages.waits()) >= 4 })
 	if text := w.Status(); !strings.HasPrefix(text, "waiting for Redis (") {
