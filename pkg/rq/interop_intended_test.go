@@ -141,6 +141,7 @@ const (
 var otherVersions = map[string]map[string]string{
 	"2.6": {
 		"allowed failure of what has ended": scoredByNow,
+		"canceled with dependents":          scoredByNow,
 		"dependency":                        scoredByNow,
 		"dependency on what has ended":      scoredByNow,
 		"dependency that fails":             scoredByNow,

@@ -127,6 +127,7 @@ func (w *witnessed) get(method, url string) (body []byte, status int) {
 	body, err = io.ReadAll(res.Body)
 	w.must(err)
 	w.must(res.Body.Close())
+	w.t.Logf("%s %s: %d, %d bytes", method, req.URL.Path, res.StatusCode, len(body))
 	return body, res.StatusCode
 }
 
@@ -211,6 +212,7 @@ func TestDashboard(t *testing.T) {
 		t.Errorf("it shows %d queues", len(queues.Queues))
 	}
 	for _, q := range queues.Queues {
+		t.Logf("it shows of %s what we do: %v", q["name"], counts[q["name"].(string)])
 		for reg, n := range counts[q["name"].(string)] {
 			field := string(reg) + "_job_registry_count"
 			if reg == rq.RegistryQueued {
