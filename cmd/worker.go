@@ -251,12 +251,22 @@ func (s *services) cacheDir() string {
 	return filepath.Join(s.workDir(), "cache")
 }
 
+// notRedis hides the cause of an outage of storage from the worker, which would
+// take it for one of Redis.
+func notRedis(err error) error {
+	var outage *document.Error
+	if errors.As(err, &outage) && outage.Code == document.CodeStorageUnavailable {
+		return errors.New(outage.Detail)
+	}
+	return err
+}
+
 // keepLoop saves records to the bucket, removes what was deleted and moves old
 // records out of Redis.
 func (s *services) keepLoop() worker.Loop {
 	return worker.Loop{Name: "document keeping", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 		_, err := s.documents.Keep(ctx)
-		return err
+		return notRedis(err)
 	}}
 }
 
@@ -264,6 +274,6 @@ func (s *services) keepLoop() worker.Loop {
 func (s *services) sweepLoop() worker.Loop {
 	return worker.Loop{Name: "document sweep", Every: 10 * time.Second, Run: func(ctx context.Context) error {
 		_, err := s.documents.Sweep(ctx)
-		return err
+		return notRedis(err)
 	}}
 }
