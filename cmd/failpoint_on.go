@@ -58,7 +58,9 @@ func tuneQueue(o *rq.Options) {
 }
 
 func tuneWorker(c *worker.Config) {
-	c.Heartbeat, c.RecoverEvery = c.Queue.Lease()/3, c.Queue.Lease()/3
+	if os.Getenv("FAILPOINT_LEASE") != "" { // a lease of its own needs a pace of its own
+		c.Heartbeat, c.RecoverEvery = c.Queue.Lease()/3, c.Queue.Lease()/6
+	}
 	c.WaitDelay = 2 * time.Second
 	c.Handlers = append(c.Handlers,
 		worker.Handler{Func: chaosAgain, Idempotent: true, Run: runChaos},
@@ -84,7 +86,7 @@ func runChaos(ctx context.Context, t *worker.Task) (worker.Result, error) {
 	select {
 	case <-ctx.Done():
 		return worker.Result{}, fmt.Errorf("interrupted: %w", context.Cause(ctx))
-	case <-time.After(time.Duration(rand.IntN(150)) * time.Millisecond):
+	case <-time.After(time.Duration(rand.IntN(400)) * time.Millisecond):
 	}
 	return worker.Result{Value: member, Effects: []rq.Effect{rq.HIncrBy(chaosEffects, t.Job.ID, 1)}}, nil
 }

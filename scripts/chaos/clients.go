@@ -26,6 +26,7 @@ type taken struct {
 	at       time.Time
 	canceled bool // acknowledged, and not processed again afterwards
 	deleted  bool // acknowledged
+	patched  bool // acknowledged
 }
 
 // ledger is what clients and producers hold the service to.
@@ -119,6 +120,11 @@ func (c *clients) fate(ctx context.Context, t *taken) error {
 			return err
 		}
 		c.note(func() { t.deleted, t.at = true, time.Now() })
+	case fatePatch:
+		if err := c.patch(ctx, t.id, "title of "+t.sample.marker); err != nil {
+			return err
+		}
+		c.note(func() { t.patched = true })
 	case fateCancel, fateReprocess:
 		canceled, err := c.cancel(ctx, t.job)
 		if err != nil || !canceled {
@@ -147,7 +153,7 @@ func (c *clients) note(change func()) {
 func (c *clients) cancel(ctx context.Context, job string) (bool, error) {
 	for ctx.Err() == nil {
 		url := "http://" + c.x.site.apis[c.d.intn(len(c.x.site.apis))] + "/api/v1/queue/job/" + job + "/cancel"
-		status, body, err := post(ctx, url)
+		status, body, err := send(ctx, http.MethodPost, url, "{}")
 		switch {
 		case err == nil && status < 300:
 			return true, nil
@@ -162,10 +168,26 @@ func (c *clients) cancel(ctx context.Context, job string) (bool, error) {
 	return false, ctx.Err()
 }
 
-func post(ctx context.Context, url string) (status int, body string, err error) {
+// patch gives a document another title.
+func (c *clients) patch(ctx context.Context, id, title string) error {
+	for ctx.Err() == nil {
+		url := "http://" + c.x.site.apis[c.d.intn(len(c.x.site.apis))] + "/api/v1/documents/" + id
+		status, body, err := send(ctx, http.MethodPatch, url, fmt.Sprintf(`{"title":%q}`, title))
+		switch {
+		case err == nil && status < 300:
+			return nil
+		case err == nil && status < 500 && status != http.StatusTooManyRequests:
+			return fmt.Errorf("status %d: %s", status, body)
+		}
+		sleep(ctx, 300*time.Millisecond)
+	}
+	return ctx.Err()
+}
+
+func send(ctx context.Context, method, url, text string) (status int, body string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(text))
 	if err != nil {
 		return 0, "", err
 	}

@@ -14,11 +14,12 @@ import (
 // faults does harm at random moments until ctx ends. What it does, to whom and
 // for how long comes from the seed; at which step of the victim it falls does not.
 type faults struct {
-	x     *run
-	d     *draw
-	wg    sync.WaitGroup // toxics and cuts that still last
-	stops atomic.Int64
-	cuts  atomic.Int64 // connections cut or made bad
+	x        *run
+	d        *draw
+	wg       sync.WaitGroup // toxics and cuts that still last
+	stops    atomic.Int64
+	refusals atomic.Int64 // times that Redis refused writes, forgot scripts, ended connections or paused
+	cuts     atomic.Int64 // connections cut or made bad
 
 	lastRedis, lastS3 time.Time
 }
@@ -40,16 +41,18 @@ func (f *faults) run(ctx context.Context) {
 
 func (f *faults) one(ctx context.Context) {
 	x := f.x
-	worker, serve := x.workers[f.d.intn(len(x.workers))], x.serves[f.d.intn(len(x.serves))]
+	worker, serve := f.older(x.workers[f.d.intn(len(x.workers))], x.workers[f.d.intn(len(x.workers))]), x.serves[f.d.intn(len(x.serves))]
 	kind, for_ := f.d.intn(100), f.d.between(50*time.Millisecond, 4*time.Second)
 	long := f.d.intn(6) == 0 // longer than a lease
 	switch {
-	case kind < 46:
+	case kind < 40:
 		worker.kill()
-	case kind < 56:
+	case kind < 50:
 		serve.kill()
-	case kind < 60:
+	case kind < 54:
 		worker.term()
+	case kind < 60:
+		f.refuse(ctx, for_/2)
 	case kind < 64:
 		if time.Since(f.lastRedis) > redisEvery && x.redis.kill() {
 			f.lastRedis = time.Now()
@@ -77,9 +80,45 @@ func (f *faults) one(ctx context.Context) {
 	}
 }
 
+// older is the one whose process runs for longer: a process that never gets
+// past its start passes few failpoints.
+func (f *faults) older(a, b *slot) *slot {
+	if b.started().Before(a.started()) {
+		return b
+	}
+	return a
+}
+
 func (f *faults) stop(s *slot, d time.Duration) {
 	if s.stop(d) {
 		f.stops.Add(1)
+	}
+}
+
+// refuse has Redis answer with errors, or forget its scripts, for a while.
+func (f *faults) refuse(ctx context.Context, d time.Duration) {
+	rdb := f.x.site.rdb
+	short, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	set := func(name, value, normal string) {
+		_ = rdb.ConfigSet(short, name, value).Err()
+		f.wg.Go(func() {
+			sleep(ctx, d)
+			f.x.insist(func(ctx context.Context) error { return rdb.ConfigSet(ctx, name, normal).Err() })
+		})
+	}
+	f.refusals.Add(1)
+	switch f.d.intn(5) {
+	case 0: // as full as it may be
+		set("maxmemory", "1", "0")
+	case 1: // no replica to write to
+		set("min-replicas-to-write", "1", "0")
+	case 2:
+		_ = rdb.ScriptFlush(short).Err()
+	case 3:
+		_ = rdb.ClientKillByFilter(short, "TYPE", "normal").Err()
+	default:
+		_ = rdb.Do(short, "CLIENT", "PAUSE", int64(d/time.Millisecond), "WRITE").Err()
 	}
 }
 

@@ -60,7 +60,7 @@ func (o *options) choose(scenario string) error {
 }
 
 func chaos(ctx context.Context) error {
-	o := options{fsync: "always", lease: 12 * time.Second, workers: 5, serves: 2, concurrency: 2, every: 350 * time.Millisecond, recoveryLimit: 1 << 20}
+	o := options{fsync: "always", lease: productLease, workers: 5, serves: 2, concurrency: 2, every: 300 * time.Millisecond, recoveryLimit: 1 << 20}
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()%1e9), "what the plan comes from")
 	flag.IntVar(&o.kills, "kills", 1000, "end after so many kills")
 	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "end after so long at the latest")

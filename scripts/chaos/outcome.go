@@ -19,9 +19,10 @@ type outcome struct {
 	executions int
 	ledger     string
 	verdict    verdict
-	disorder   []string // of the events stream by itself
-	recovered  []time.Duration
-	late       int // finishes that were refused
+	disorder   []string        // of the events stream by itself
+	recovered  []time.Duration // death to back in the queue
+	again      []time.Duration // death to claimed again
+	late       int             // finishes that were refused
 }
 
 // collect looks at everything once all workers and servers have left.
@@ -57,7 +58,7 @@ func (o *outcome) collect(ctx context.Context) (err error) {
 		o.late += count
 	}
 	jobs := x.events.byJob()
-	o.recovered = recoveries(x.deaths.list(), jobs)
+	o.recovered, o.again = recoveries(x.deaths.list(), jobs)
 	o.disorder = inOrder(jobs)
 	all, err := histories(x.history(), jobs)
 	if err != nil {
@@ -113,6 +114,7 @@ func (o *outcome) print(w io.Writer) {
 	}
 	row("stopped and let go on", "%d, and at failpoints", x.faults.stops.Load())
 	row("connections cut, slowed, reset, half open", "%d", x.faults.cuts.Load())
+	row("Redis full, without replica, without scripts, paused", "%d", x.faults.refusals.Load())
 	row("documents acknowledged", "%d: %s", len(x.ledger.documents), counts(o.documents))
 	row("no-op jobs acknowledged", "%d: %s; %d executions", len(x.ledger.jobs), counts(o.jobs), o.executions)
 	row("lost", "%d", len(f.lost))
@@ -122,8 +124,8 @@ func (o *outcome) print(w io.Writer) {
 	row("left behind", "%d", len(f.leftover))
 	row("ledger: unaccounted documents", "%s", o.ledger)
 	row("late finishes refused", "%d", o.late)
-	row("death to claimed again", "p50 %s, p95 %s, max %s, of %d", round(quantile(o.recovered, 0.5)), round(quantile(o.recovered, 0.95)),
-		round(quantile(o.recovered, 1)), len(o.recovered))
+	row("death of a worker to its job back in the queue", "%s", spread(o.recovered))
+	row("death of a worker to its job claimed again", "%s", spread(o.again))
 	row("porcupine", "%s", o.verdict)
 	row("events in order", "%d of %d jobs", len(x.events.byJob())-len(o.disorder), len(x.events.byJob()))
 	known, hit, never := x.points.summary()
@@ -181,6 +183,11 @@ func counts(m map[string]int) string {
 		parts = append(parts, fmt.Sprintf("%d %s", m[k], k))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// spread describes sorted times.
+func spread(times []time.Duration) string {
+	return fmt.Sprintf("p50 %s, p95 %s, max %s, of %d", round(quantile(times, 0.5)), round(quantile(times, 0.95)), round(quantile(times, 1)), len(times))
 }
 
 func round(d time.Duration) string { return d.Round(10 * time.Millisecond).String() }

@@ -16,6 +16,7 @@ const (
 	fateCancel    = "cancel"
 	fateDelete    = "delete"
 	fateReprocess = "reprocess" // canceled, then processed again
+	fatePatch     = "patch"     // given another title
 )
 
 // sample is one document of the plan.
@@ -60,7 +61,7 @@ func newPlan(seed uint64, documents, noops, deadly int) *plan {
 	for i := range documents {
 		d := newSample(r, seed, i)
 		if i > 0 && r.IntN(12) == 0 { // the same file once more
-			twin := p.documents[r.IntN(i)]
+			twin := p.documents[max(0, i-1-r.IntN(6))] // soon after, so that both are in work
 			d.name, d.contentType, d.body, d.marker, d.bad = twin.name, twin.contentType, twin.body, twin.marker, twin.bad
 		}
 		d.sum = sha256.Sum256(d.body)
@@ -81,16 +82,22 @@ func newPlan(seed uint64, documents, noops, deadly int) *plan {
 }
 
 func newSample(r *rand.Rand, seed uint64, i int) *sample {
-	d := &sample{index: i, marker: fmt.Sprintf("marker%dx%05dx", seed, i), after: time.Duration(r.IntN(4000)) * time.Millisecond}
+	d := &sample{index: i, marker: fmt.Sprintf("marker%dx%05dx", seed, i), after: moment(r)}
 	switch n := r.IntN(100); {
-	case n < 6:
+	case n < 8:
 		d.fate = fateCancel
-	case n < 12:
+	case n < 16:
 		d.fate = fateDelete
-	case n < 15:
+	case n < 21:
 		d.fate = fateReprocess
+	case n < 26:
+		d.fate = fatePatch
 	}
-	text := prose(r, d.marker, 20+r.IntN(400))
+	words := 20 + r.IntN(400)
+	if r.IntN(10) == 0 {
+		words += r.IntN(30000)
+	}
+	text := prose(r, d.marker, words)
 	switch n := r.IntN(100); {
 	case n < 45:
 		d.name, d.contentType, d.body = "note.txt", "text/plain", []byte(text)
@@ -100,12 +107,20 @@ func newSample(r *rand.Rand, seed uint64, i int) *sample {
 		d.name, d.contentType = "page.html", "text/html"
 		d.body = []byte("<html><body><h1>" + d.marker + "</h1><p>" + text + "</p></body></html>")
 	case n < 98:
-		d.name, d.contentType, d.body = "sheet.pdf", "application/pdf", pdftest.Simple(strings.Split(text, ". "))
+		d.name, d.contentType, d.body = "sheet.pdf", "application/pdf", pdftest.Simple(strings.Split(text[:min(len(text), 3000)], ". "))
 	default:
 		d.name, d.contentType, d.bad = "torn.pdf", "application/pdf", true
 		d.body = []byte("%PDF-1.7\n" + d.marker + " and then nothing that a parser can use")
 	}
 	return d
+}
+
+// moment is when a document's fate comes: mostly while it is in work.
+func moment(r *rand.Rand) time.Duration {
+	if r.IntN(3) > 0 {
+		return time.Duration(r.IntN(300)) * time.Millisecond
+	}
+	return time.Duration(r.IntN(5000)) * time.Millisecond
 }
 
 // prose is text of about so many words, all of it distinct by its marker.

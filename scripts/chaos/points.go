@@ -48,7 +48,7 @@ func (p *points) read(role string) map[string]int {
 }
 
 // choose draws a failpoint for a new process of a role, mostly one that was
-// never acted on; "" for none. One in six stops the process instead.
+// never acted on; "" for none. One in four stops the process instead.
 func (p *points) choose(d *draw, role string) string {
 	if p.off || d.intn(10) == 0 {
 		return ""
@@ -63,11 +63,11 @@ func (p *points) choose(d *draw, role string) string {
 		names = slices.DeleteFunc(names, func(name string) bool { return hits[name] > fewest })
 	}
 	action := "kill"
-	if d.intn(6) == 0 {
+	if d.intn(4) == 0 {
 		action = "stop"
 	}
 	turn := 1
-	if d.intn(2) == 0 {
+	if d.intn(4) == 0 {
 		turn += d.intn(5)
 	}
 	return fmt.Sprintf("%s@%s#%d", action, names[d.intn(len(names))], turn)

@@ -37,15 +37,18 @@ type slot struct {
 	// command makes the process number gen; point is the failpoint for it.
 	command func(gen int) (cmd *exec.Cmd, name, point string)
 	// pause is how long the place stays empty after a death.
-	pause  func() time.Duration
-	died   func(death)
-	deadly bool   // its jobs may kill it
-	log    string // file that its processes write to
+	pause func() time.Duration
+	died  func(death)
+	// selfStop is how long a process stays stopped that stopped itself.
+	selfStop func() time.Duration
+	deadly   bool   // its jobs may kill it
+	log      string // file that its processes write to
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	name    string
 	cause   string
+	since   time.Time // when the process was started
 	resume  time.Time // when a stopped process goes on
 	healing bool      // new processes are left in peace and start at once
 }
@@ -112,7 +115,7 @@ func (s *slot) start(cmd *exec.Cmd, name string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)
 	}
-	s.cmd, s.name, s.cause, s.resume = cmd, name, "", time.Time{}
+	s.cmd, s.name, s.cause, s.resume, s.since = cmd, name, "", time.Time{}, time.Now()
 	return nil
 }
 
@@ -140,16 +143,13 @@ func (s *slot) watch(ctx context.Context, cmd *exec.Cmd, done chan error) (err e
 	}
 }
 
-// selfStopped is how long a process stays stopped that stopped itself.
-const selfStopped = 3 * time.Second
-
 func (s *slot) resumeDue(pid int) {
 	if !stopped(pid) {
 		return
 	}
 	s.mu.Lock()
 	if s.resume.IsZero() {
-		s.resume = time.Now().Add(selfStopped)
+		s.resume = time.Now().Add(s.selfStop())
 	}
 	due := s.healing || time.Now().After(s.resume)
 	if due {
@@ -169,6 +169,13 @@ func stopped(pid int) bool {
 	}
 	_, rest, _ := strings.Cut(string(b), ") ")
 	return strings.HasPrefix(rest, "T")
+}
+
+// started is when the process was started that runs, or ran last.
+func (s *slot) started() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since
 }
 
 // signal sends a signal to the process in the place, if there is one.

@@ -41,17 +41,16 @@ func (d *deaths) kills() int {
 	return n
 }
 
-// recoveries are the times from a worker's death to the moment at which each
-// of the jobs it held was claimed again. Jobs that were canceled or deleted
-// meanwhile are left out.
-func recoveries(dead []death, jobs map[string][]event) []time.Duration {
+// recoveries are the times from a worker's death to the moments at which each
+// of the jobs it held was back in its queue, and was claimed again. Jobs that
+// were canceled or deleted meanwhile are left out.
+func recoveries(dead []death, jobs map[string][]event) (back, claimed []time.Duration) {
 	ends := map[string][]time.Time{}
 	for _, d := range dead {
 		if d.role == roleWorker && d.killed() {
 			ends[d.name] = append(ends[d.name], d.at)
 		}
 	}
-	var out []time.Duration
 	for _, list := range jobs {
 		for i, e := range list {
 			if e.reason != "claimed" || i+1 == len(list) {
@@ -62,12 +61,13 @@ func recoveries(dead []death, jobs map[string][]event) []time.Duration {
 				continue // it ended, or was taken from a worker that was stopped or cut off
 			}
 			if again := nextClaim(list[i+1:]); !again.IsZero() {
-				out = append(out, again.Sub(death))
+				back, claimed = append(back, list[i+1].at.Sub(death)), append(claimed, again.Sub(death))
 			}
 		}
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(back)
+	slices.Sort(claimed)
+	return back, claimed
 }
 
 // process is the name of the process that a worker slot belongs to.

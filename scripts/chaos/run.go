@@ -144,6 +144,11 @@ func (x *run) harm(ctx context.Context) error {
 	defer func() { _ = producer.rdb.Close() }()
 	var work, harm sync.WaitGroup
 	if !x.o.calm {
+		ill := filepath.Join(x.site.dir, "ill") // the S3 server looks for it
+		if err := os.WriteFile(ill, nil, 0o600); err != nil {
+			return fmt.Errorf("making storage ill: %w", err)
+		}
+		defer func() { _ = os.Remove(ill) }()
 		harm.Go(func() { x.faults.run(harming) })
 	}
 	harm.Go(func() { x.power.watch(harming) })
@@ -170,6 +175,15 @@ func (x *run) harm(ctx context.Context) error {
 	harm.Wait()
 	work.Wait() // what was begun is answered
 	return ctx.Err()
+}
+
+// insist repeats f until it succeeds, for as long as a killed Redis may need.
+func (x *run) insist(f func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for ctx.Err() == nil && f(ctx) != nil {
+		sleep(ctx, 50*time.Millisecond)
+	}
 }
 
 // feed gives items out in step with the harm, so that both end together.

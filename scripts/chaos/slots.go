@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// productLease is the lease of an execution in the product.
+const productLease = 12 * time.Second
+
 // draw is a source of random numbers for several goroutines.
 type draw struct {
 	mu sync.Mutex
@@ -43,7 +46,7 @@ func (x *run) makeSlots() {
 
 func (x *run) slot(role string, i int, command func(*draw, int, int) (*exec.Cmd, string, string), pause func(*draw) time.Duration) *slot {
 	d := newDraw(x.o.seed, fmt.Sprintf("%s %d", role, i))
-	s := &slot{role: role, index: i, log: filepath.Join(x.site.dir, fmt.Sprintf("%s%d.log", role, i)), died: x.deaths.add, deadly: x.o.deadly > 0}
+	s := &slot{selfStop: func() time.Duration { return d.between(500*time.Millisecond, x.o.lease+4*time.Second) }, role: role, index: i, log: filepath.Join(x.site.dir, fmt.Sprintf("%s%d.log", role, i)), died: x.deaths.add, deadly: x.o.deadly > 0}
 	s.command = func(gen int) (*exec.Cmd, string, string) {
 		cmd, name, point := command(d, i, gen)
 		cmd.Dir = x.site.dir
@@ -102,8 +105,12 @@ func (x *run) workerCommand(d *draw, i, gen int) (*exec.Cmd, string, string) {
 }
 
 func (x *run) failpointEnv(role string) []string {
-	return []string{
+	env := []string{
 		"FAILPOINT_SEEN=" + x.points.file(role), "FAILPOINT_HISTORY=" + filepath.Join(x.site.dir, "history.jsonl"),
-		fmt.Sprintf("FAILPOINT_RECOVERY_LIMIT=%d", x.o.recoveryLimit), "FAILPOINT_LEASE=" + x.o.lease.String(),
+		fmt.Sprintf("FAILPOINT_RECOVERY_LIMIT=%d", x.o.recoveryLimit),
 	}
+	if x.o.lease != productLease {
+		env = append(env, "FAILPOINT_LEASE="+x.o.lease.String())
+	}
+	return env
 }

@@ -26,7 +26,7 @@ func add(list *[]string, format string, args ...any) {
 	*list = append(*list, fmt.Sprintf(format, args...))
 }
 
-// ended reports how many of the acknowledged documents and jobs have not ended.
+// open counts how many of the acknowledged documents and jobs have not ended.
 func (x *run) open(ctx context.Context) (int, error) {
 	n := 0
 	records, err := x.records(ctx)
@@ -34,7 +34,8 @@ func (x *run) open(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for _, t := range x.ledger.documents {
-		if r := records[t.id]; len(r) > 0 && !document.State(r["status"]).Final() {
+		status := records[t.id]["status"]
+		if status != "" && !document.State(status).Final() && !x.forgotten(t, status) {
 			n++
 		}
 	}
@@ -155,9 +156,15 @@ func (x *run) verifyDeadly(f *findings, n noop, status string, runs int) {
 	}
 }
 
+// forgotten says whether a power failure may have taken the acknowledgement
+// with it: the document awaits what its client has done.
+func (x *run) forgotten(t *taken, status string) bool {
+	return x.power.unsure(t.at) && status == string(document.AwaitingUpload)
+}
+
 // verifyEnd compares a document's end with what was acknowledged.
 func (x *run) verifyEnd(f *findings, t *taken, r map[string]string, status string) {
-	if x.power.unsure(t.at) && (len(r) == 0 || document.State(status).Final()) {
+	if x.power.unsure(t.at) && (len(r) == 0 || document.State(status).Final()) || x.forgotten(t, status) {
 		return // what was acknowledged of it may be lost
 	}
 	what := fmt.Sprintf("document %s (%s, job %s)", t.id, t.sample.marker, t.job)
@@ -169,6 +176,8 @@ func (x *run) verifyEnd(f *findings, t *taken, r map[string]string, status strin
 	case t.deleted && status != "deleted":
 		add(&f.wrong, "%s was deleted and is %s", what, status)
 	case t.deleted:
+	case t.patched && r["title"] != "title of "+t.sample.marker:
+		add(&f.lost, "%s was given a title and has %q", what, r["title"])
 	case !document.State(status).Final():
 		add(&f.stuck, "%s is %s: %s %s", what, status, r["current_step"], r["error"])
 	case t.canceled && status != "canceled":
