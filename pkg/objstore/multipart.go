@@ -10,18 +10,6 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// abortTime bounds the removal of parts after a Put that failed.
-const abortTime = 15 * time.Second
-
-// dropParts removes what a Put in parts that failed has left. minio-go does so
-// by the context of the call, which may be what ended it. What stays all the
-// same is found by Unfinished.
-func (s *Store) dropParts(ctx context.Context, key string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
-	defer cancel()
-	_ = s.once.RemoveIncompleteUpload(ctx, s.bucket, s.full(key))
-}
-
 // Parts are an upload in parts that was begun and neither ended nor given up:
 // listings don't show it, and it takes room.
 type Parts struct {

@@ -152,9 +152,6 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 		DisableContentSha256: size == 0,
 	})
 	if err != nil {
-		if size > partSize {
-			s.dropParts(ctx, key)
-		}
 		return Object{}, wrap(ctx, "put", key, err)
 	}
 	return Object{Key: key, ETag: strings.Trim(info.ETag, `"`), VersionID: info.VersionID, Size: size,
