@@ -42,10 +42,13 @@ func (a *app) configPrintCommand() *cobra.Command {
 
 // check is one line of config check.
 type check struct {
-	Name  string `json:"name"`
-	OK    bool   `json:"ok"`
-	Note  string `json:"note,omitempty"`
-	Error string `json:"error,omitempty"`
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	Note string `json:"note,omitempty"`
+	// InForce is set for what protects from parser processes. It is as the kernel allows: not OK
+	// only when no such process starts.
+	InForce *bool  `json:"in_force,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 func (a *app) configCheckCommand() *cobra.Command {
@@ -53,9 +56,11 @@ func (a *app) configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Try the settings: Redis, storage, directories", Args: noArgs,
 		Long: "Connects to Redis; puts, fetches and deletes a probe object, once through a presigned URL;\n" +
-			"writes to the work and cache directories; reads the key files. Exit status 1 when something is wrong.",
+			"writes to the work and cache directories; reads the key files; starts a parser process and lists\n" +
+			"what keeps it from the rest of the machine (absent: this kernel doesn't have it; extraction\n" +
+			"goes on without). Exit status 1 when something is wrong.",
 		RunE: a.withServices(func(ctx context.Context, s *services, _ []string) error {
-			checks := s.check(ctx)
+			checks := append(s.check(ctx), s.cageChecks(ctx)...)
 			err := out.print(a.stdout, checks, func(w io.Writer) error { return printChecks(w, s.config, checks) })
 			if err != nil {
 				return err
@@ -83,8 +88,11 @@ func printChecks(w io.Writer, cfg *config.Config, checks []check) error {
 	var rows [][]string
 	for _, c := range checks {
 		result := "ok"
-		if !c.OK {
+		switch {
+		case !c.OK:
 			result = "wrong"
+		case c.InForce != nil && !*c.InForce:
+			result = "absent"
 		}
 		rows = append(rows, []string{c.Name, result, c.Note + c.Error})
 	}
@@ -108,6 +116,25 @@ func (s *services) check(ctx context.Context) []check {
 		run("api keys", "", func() error { _, err := s.config.APIKeys(); return err }),
 		run("listen address", s.config.Server.Addr, func() error { return s.checkExposure() }),
 	}
+}
+
+// cageChecks asks a parser process what it is kept to.
+func (s *services) cageChecks(ctx context.Context) []check {
+	const name = "parser processes"
+	pool, err := s.extractPool(1)
+	if err != nil {
+		return []check{{Name: name, Error: err.Error()}}
+	}
+	defer func() { _ = pool.Close() }()
+	report, err := pool.Cage(ctx)
+	if err != nil {
+		return []check{{Name: name, Error: err.Error()}}
+	}
+	var checks []check
+	for _, p := range report {
+		checks = append(checks, check{Name: name + ": " + p.Name, OK: true, Note: p.Note, InForce: &p.InForce})
+	}
+	return checks
 }
 
 // writable makes the directory when it is missing, and a file in it.

@@ -80,7 +80,7 @@ Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 unhealthy, 130 interrupte
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		a.serveCommand(), a.workerCommand(), a.queueCommand(), a.cleanupCommand(),
-		a.extractCommand(), a.ingestCommand(), a.documentsCommand(), a.configCommand(), a.versionCommand(), a.extractChildCommand(),
+		a.extractCommand(), a.ingestCommand(), a.documentsCommand(), a.warmCommand(), a.configCommand(), a.versionCommand(), a.extractChildCommand(),
 	)
 	return root
 }

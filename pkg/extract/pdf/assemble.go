@@ -27,6 +27,7 @@ type assembler struct {
 	shown    map[string]bool // headers and footers sent, by their key
 	divided  *block.Block    // last paragraph of a page, when a hyphen ends it
 	anything bool            // something was sent
+	drawn    bool            // there are pictures or lines on some page without text
 	visible  int
 	unmapped int
 	poor     int // pages with many characters of unknown meaning
@@ -49,6 +50,7 @@ func (a *assembler) add(p *page) error {
 		a.body.count(&p.lines[i])
 		a.words.note(p.lines[i].text)
 	}
+	a.drawn = a.drawn || p.drawn
 	a.visible += p.visible
 	a.unmapped += p.unmapped
 	if incomplete(p.unmapped, p.visible) {

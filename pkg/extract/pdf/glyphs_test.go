@@ -35,7 +35,7 @@ func TestMissingGlyphMapsAreFlagged(t *testing.T) {
 	f = pdftest.NewFile()
 	font = unmappedFont(f)
 	root = pdftest.Doc{Pages: []pdftest.Page{{Content: codes, Fonts: fmt.Sprintf("/F9 %d 0 R", font)}}}.Build(f)
-	if s := refuse(t, f.Bytes(root), options(t), block.CodeNoText); !strings.Contains(s, "glyphs") {
+	if s := refuse(t, f.Bytes(root), options(t), block.CodeNeedsOCR); !strings.Contains(s, "glyphs") {
 		t.Errorf("message %q", s)
 	}
 }

@@ -19,6 +19,7 @@ type page struct {
 	asides   []block.Block // form values and annotations
 	visible  int           // characters that are not white space
 	unmapped int           // of these, such as have no known meaning
+	drawn    bool          // there are pictures or lines on it
 	edges    []edge        // lines at its top and bottom
 }
 
@@ -49,6 +50,12 @@ func (d *document) page(n int) (*page, error) {
 		p.top, p.bottom = -float64(box.Rect.Top), -float64(box.Rect.Bottom)
 	}
 	err = d.text(loaded.Page, p)
+	if err == nil && len(p.lines) == 0 {
+		objects, countErr := d.pdfium.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: requests.Page{ByReference: &loaded.Page}})
+		if err = trapOnly(countErr); countErr == nil {
+			p.drawn = objects.Count > 0
+		}
+	}
 	if err == nil {
 		err = d.annotations(loaded.Page, p)
 	}

@@ -242,9 +242,11 @@ func verdict(a *assembler, pages, failed int) error {
 	case failed == pages:
 		return block.Errorf(block.CodeCorrupt, "No page of this PDF could be read. The file is damaged: open it in the program it was made with and save it again.")
 	case a.unmapped > 0:
-		return block.Errorf(block.CodeNoText, "The fonts of this PDF don't say which characters its glyphs stand for, so its text can't be read. Text recognition (OCR) is not available; export it again with text that can be copied.")
+		return block.Errorf(block.CodeNeedsOCR, "The fonts of this PDF don't say which characters its glyphs stand for, so its text can't be read without text recognition (OCR), which is not available. Export it again with text that can be copied.")
+	case a.drawn:
+		return block.Errorf(block.CodeNeedsOCR, "This PDF has %s but no text. It is probably scanned, and text recognition (OCR) is not available. Run it through OCR and send the result.", pagesText(pages))
 	default:
-		return block.Errorf(block.CodeNoText, "This PDF has %s but no text. It is probably scanned; text recognition (OCR) is not available.", pagesText(pages))
+		return block.Errorf(block.CodeNoText, "This PDF has %s and nothing on any. Check whether it is the right file.", pagesText(pages))
 	}
 }
 

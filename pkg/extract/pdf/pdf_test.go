@@ -279,7 +279,10 @@ func TestRefusals(t *testing.T) {
 	whole := pdftest.Simple([]string{"text"})
 	refuse(t, whole[:len(whole)/3], o, block.CodeCorrupt)
 	refuse(t, pdftest.Doc{}.Bytes(), o, block.CodeCorrupt) // no page
-	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{Content: "100 100 200 200 re f"}}}.Bytes(), o, block.CodeNoText); !strings.Contains(s, "scanned") {
+	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{}, {}}}.Bytes(), o, block.CodeNoText); !strings.Contains(s, "2 pages") {
+		t.Errorf("blank pages: %q", s)
+	}
+	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{Content: "100 100 200 200 re f"}}}.Bytes(), o, block.CodeNeedsOCR); !strings.Contains(s, "scanned") {
 		t.Errorf("no text: %q", s)
 	}
 	o.MaxPages = 2
