@@ -98,10 +98,10 @@ func (x *machine) enqueueAgain() {
 		for _, reg := range []map[string]map[string]int64{m.results, m.failed, m.canceled} {
 			delete(reg[old.queue], id)
 		}
-		delete(m.deaths, id)
 		m.gone++
 		j.waiting = old.waiting
 	}
+	delete(m.deaths, id)
 	x.place(s, j)
 }
 

@@ -18,17 +18,13 @@ local function main()
   local limit, queues, nslots = taken(), takelist(), taken()
   local suspended = r('EXISTS', K.suspended) == 1
   local dropped, bad, jobs = 0, {}, {}
-  local unreadable, names = {}, {}
+  local names = {}
 
   -- peek answers the next startable id of a queue, still in its list. An entry
   -- whose job is gone, or is in any state but waiting to start, is dropped and
   -- counted, so that a second entry never starts a job twice.
   local function peek(q)
-    if unreadable[q] then
-      return nil
-    end
     if not is(K.queue(q), 'list') then
-      unreadable[q] = true
       bad[#bad + 1] = q
       return nil
     end

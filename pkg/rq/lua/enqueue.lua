@@ -17,7 +17,8 @@
 local final = { finished = true, failed = true, stopped = true, canceled = true }
 
 -- forget takes a final job of that id out of the registries, so that the new
--- one does not inherit its fields or its time to live.
+-- one does not inherit its fields or its time to live; nor, when its hash is
+-- gone, the deaths of its workers.
 local function forget(j)
   local q = get(j, 'origin')
   if q then
@@ -72,7 +73,7 @@ local function put(token, s)
   event({ 'job', s.id, 'queue', s.queue, 'from', exists and status or '', 'to', to, 'reason', s.reason }, s.labels)
   receipt(token)
   claimkeys(s.conditions)
-  if exists and s.unique == 'active' then
+  if s.unique == 'active' then
     forget(s.id)
   end
   w('SADD', K.queues, K.queue(s.queue))
