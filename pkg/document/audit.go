@@ -47,8 +47,9 @@ func (s *Service) audit(ctx context.Context, swept *Swept) error {
 		return err
 	}
 	names, states := s.k.auditLists()
-	for left := auditRound; left > 0; {
-		entries, err := s.rdb.ZRangeWithScores(ctx, names[list], from, from+auditPage-1).Result()
+	for left := s.auditRound; left > 0; {
+		page := min(left, auditPage)
+		entries, err := s.rdb.ZRangeWithScores(ctx, names[list], from, from+int64(page)-1).Result()
 		if err != nil {
 			return redisError("listing documents to audit", err)
 		}
@@ -56,7 +57,7 @@ func (s *Service) audit(ctx context.Context, swept *Swept) error {
 			return err
 		}
 		left -= len(entries)
-		if from += int64(len(entries)); len(entries) == auditPage {
+		if from += int64(len(entries)); len(entries) == page {
 			continue
 		}
 		list, from = list+1, 0

@@ -40,11 +40,14 @@
 //	docs:unsaved          zset of ids by milliseconds: the bucket lacks the record as it is
 //	docs:deleted          zset of ids by milliseconds until which they are remembered as deleted
 //	docs:removing         zset of deleted ids whose objects may be there, by when to try again
+//	docs:accepted         zset of accepted ids by creation: the ledger's list, see ledger.go
+//	docs:unaccepted       those failed without ever being accepted; docs:lost: accepted, record gone
+//	ledger                hash: counters of what was accepted, deleted, archived, and of foreign changes
 //	counts                hash: documents by format, and sums over all records
 //	timings               stream: how long the last jobs took, for estimates and Stats
 //	usage                 JSON text: what the last listing of the whole bucket measured
 //	installation          id that also stands in docsvc.json in the bucket
-//	sweep:lock, sweep:cursor, keep:lock, keep:cursor
+//	sweep:lock, sweep:cursor, audit:cursor, keep:lock, keep:cursor
 //
 // Ids are version 7 UUIDs: they sort by creation, in Redis as in a listing of
 // the bucket, and every writer knows a document's score from its id.
@@ -100,5 +103,7 @@
 // record, until Rebuild has made those of the bucket again. A client vanishes
 // after Presign: the document becomes failed when the URL has run out.
 // Somebody deletes or changes the job with another tool: Sweep notices within
-// seconds and enqueues the document again, or makes it follow its job.
+// seconds and enqueues the document again, or makes it follow its job. Somebody
+// deletes a record, or an entry of an index: the audit within the sweep puts
+// the entry back, or says that the document is lost; see Ledger.
 package document

@@ -292,13 +292,15 @@ func TestLedgerOfAnEarlierVersion(t *testing.T) {
 		f.mustKeep()
 		before := *f.ledger()
 		f.withoutLedger()
-		f.seedMany(auditRound, Completed, map[string]string{"queued_at": stamp(f.clock.now())})
+		const many = 40
+		f.auditRound = many
+		f.seedMany(many, Completed, map[string]string{"queued_at": stamp(f.clock.now())})
 		if l, err := f.Ledger(t.Context()); err != nil || l.Complete || l.Unaccounted != 0 || !l.Balanced() {
 			t.Fatalf("%+v, %v", l, err)
 		}
 		sweeps := 0
 		for l := (&Ledger{}); !l.Complete; sweeps++ {
-			if sweeps > 5 {
+			if sweeps > 20 {
 				t.Fatalf("not complete after %d sweeps: %+v", sweeps, l)
 			}
 			f.sweep()
@@ -311,8 +313,8 @@ func TestLedgerOfAnEarlierVersion(t *testing.T) {
 			t.Errorf("complete after %d sweeps: a round is not bounded", sweeps)
 		}
 		want := before
-		want.Seeded, want.Accepted = before.Accepted-before.Deleted+auditRound, before.Accepted-before.Deleted+auditRound
-		want.Completed, want.Deleted = before.Completed+auditRound, 0
+		want.Seeded, want.Accepted = before.Accepted-before.Deleted+many, before.Accepted-before.Deleted+many
+		want.Completed, want.Deleted = before.Completed+many, 0
 		f.wantLedger(want)
 		f.queued()
 		want.Accepted, want.Live = want.Accepted+1, want.Live+1

@@ -62,6 +62,8 @@ type Service struct {
 	bucket *objstore.Store
 	rdb    redis.UniversalClient
 	watch  *watcher
+	// auditRound is how many entries one sweep compares.
+	auditRound int
 	// installed is the id of the installation, once bucket and Redis were seen
 	// to belong together.
 	installed atomic.Pointer[string]
@@ -82,7 +84,7 @@ func New(c Config) *Service {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	s := &Service{c: c, k: keys{c.Namespace}, queue: c.Queue, store: c.Store, rdb: c.Queue.Redis()}
+	s := &Service{c: c, k: keys{c.Namespace}, queue: c.Queue, store: c.Store, rdb: c.Queue.Redis(), auditRound: auditRound}
 	if c.Store != nil {
 		s.bucket = c.Store.WholeBucket()
 	}
