@@ -21,7 +21,7 @@ func zipped(r io.ReaderAt, size int64, h hints) (Format, error) {
 	a, err := archive.Open(r, size, archive.Limits{Part: maxListing, Expanded: maxListing})
 	if err != nil {
 		if f, ok := h.format(); ok && !isZip(f.Name) {
-			return Format{}, h.refuse(kind{"a zip archive, and a damaged one", ""})
+			return Format{}, h.refuse(kind{name: "a zip archive, and a damaged one"})
 		}
 		return Format{}, err
 	}
@@ -38,11 +38,11 @@ func zipped(r io.ReaderAt, size int64, h hints) (Format, error) {
 	case t == formatNamed(EPUB).MIME, t == "" && a.Has("META-INF/container.xml"):
 		return formatNamed(EPUB), nil
 	case strings.HasPrefix(t, odf):
-		return Format{}, h.refuse(kind{"an OpenDocument file (" + t + ")", "Save it as PDF."})
+		return Format{}, h.refuse(kind{name: "an OpenDocument file (" + t + ")", advice: "Save it as PDF."})
 	case a.Has("META-INF/MANIFEST.MF"):
-		return Format{}, h.refuse(kind{"a Java archive", ""})
+		return Format{}, h.refuse(kind{name: "a Java archive"})
 	}
-	return Format{}, h.refuse(kind{"a zip archive", "Unpack it and send the documents in it."})
+	return Format{}, h.refuse(kind{name: "a zip archive", advice: "Unpack it and send the documents in it."})
 }
 
 // isZip reports whether files of a format are zip archives.
@@ -78,14 +78,14 @@ func officeFormat(a *archive.Archive, h hints) (Format, error) {
 		}
 	}
 	if pkg.HasType("ms-excel.sheet") {
-		return Format{}, h.refuse(kind{"an Excel workbook in binary form (XLSB)", "Save it as XLSX or PDF."})
+		return Format{}, h.refuse(kind{name: "an Excel workbook in binary form (XLSB)", advice: "Save it as XLSX or PDF."})
 	}
 	for _, k := range kinds {
 		if a.Has(k.main) {
 			return formatNamed(k.format), nil
 		}
 	}
-	return Format{}, h.refuse(kind{"an Office file, but not a text document", "Save it as PDF."})
+	return Format{}, h.refuse(kind{name: "an Office file, but not a text document", advice: "Save it as PDF."})
 }
 
 func firstLine(a *archive.Archive, part string) string {
@@ -122,7 +122,7 @@ func ole(r io.ReaderAt, size int64, h hints) (Format, error) {
 	case names["__properties_version1.0"]:
 		return formatNamed(MSG), nil
 	}
-	return Format{}, h.refuse(kind{"an old Office file (OLE container)", "Save it as DOCX or PDF."})
+	return Format{}, h.refuse(kind{name: "an old Office file (OLE container)", advice: "Save it as DOCX or PDF."})
 }
 
 // oleNames reads the names of a compound file's directory ([MS-CFB] 2.6), as

@@ -46,7 +46,7 @@ func (d *Detector) Detect(r io.ReaderAt, size int64, name, declared string) (Res
 		return Result{}, err
 	}
 	if !d.reads(format.Name) {
-		return Result{}, h.refuse(kind{format.Called, format.Advice})
+		return Result{}, h.refuse(kind{name: format.Called, advice: format.Advice, format: format.Name})
 	}
 	res := Result{Format: format.Name, MIME: format.MIME, Charset: h.charset()}
 	if warning := h.mismatch(format); warning != "" {
@@ -88,7 +88,7 @@ func isPDF(head []byte, h hints) bool {
 // says what it is.
 func other(head []byte, h hints) (Format, error) {
 	if bytes.HasPrefix(head, []byte("%!PS")) {
-		return Format{}, h.refuse(kind{"a PostScript file", "Save it as PDF."})
+		return Format{}, h.refuse(kind{name: "a PostScript file", advice: "Save it as PDF."})
 	}
 	m := mimetype.Detect(head)
 	top, _, _ := strings.Cut(m.String(), "/")
@@ -101,20 +101,23 @@ func other(head []byte, h hints) (Format, error) {
 			f.MIME, f.Called = m.String(), f.Called+" ("+m.String()+")"
 			return f, nil
 		}
-		return Format{}, h.refuse(kind{"an image (" + m.String() + ")", "Save it as PNG."})
+		return Format{}, h.refuse(kind{name: "an image (" + m.String() + ")", advice: "Save it as PNG.", format: Image})
 	case top == "audio", top == "video":
-		return Format{}, h.refuse(kind{"a recording (" + m.String() + ")", ""})
+		return Format{}, h.refuse(kind{name: "a recording (" + m.String() + ")"})
 	}
 	for p := m; p != nil; p = p.Parent() {
 		if p.Is("text/plain") { // made of text it isn't, or we would not be here
 			return Format{}, h.refuse(kind{})
 		}
 	}
-	return Format{}, h.refuse(kind{"a file of the type " + m.String(), ""})
+	return Format{}, h.refuse(kind{name: "a file of the type " + m.String()})
 }
 
 // kind is what a file that can't be read is, and what to do about it.
-type kind struct{ name, advice string }
+type kind struct {
+	name, advice string
+	format       string // it is known by, if any: no mismatch when just that was declared
+}
 
 // refuse says why a file of that kind isn't read.
 func (h hints) refuse(k kind) *block.Error {
@@ -126,7 +129,7 @@ func (h hints) refuse(k kind) *block.Error {
 		return block.Errorf(block.CodeUnsupported, "This file is of a type that is not known. docsvc reads %s.", h.titles())
 	}
 	s := "This file is " + k.name + "."
-	if known {
+	if known && declared.Name != k.format {
 		s = fmt.Sprintf("This file was declared as %s, but it is %s.", declared.Title, k.name)
 	}
 	s += " docsvc reads " + h.titles() + "."
