@@ -1,7 +1,9 @@
 package rq
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -58,7 +60,12 @@ func (f *fsck) look(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.scan(ctx, "rq:[jr]*", func(keys []string) error { return f.inspect(ctx, f.unitsOf(keys)) })
+	return f.scan(ctx, "rq:[jr]*", func(keys []string) error {
+		units := f.unitsOf(keys)
+		// One round trip is for units of one kind, and the keys come in any order.
+		slices.SortStableFunc(units, func(a, b unit) int { return cmp.Compare(a.kind, b.kind) })
+		return f.inspect(ctx, units)
+	})
 }
 
 // escaped is a text as a pattern that matches only it.
