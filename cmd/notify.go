@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// statusEvery is how often systemd is told the status where no watchdog asks
-// more often.
+// statusEvery is how often systemd is told the status where there is no
+// watchdog.
 const statusEvery = 10 * time.Second
 
 // stuckAfter is how long a loop may take to come round. Each waits for Redis
@@ -69,14 +69,18 @@ func (n *notifier) watch(ctx context.Context, log zerolog.Logger, status, stuck 
 	}
 	every := statusEvery
 	if n.watchdog > 0 {
-		every = min(every, n.watchdog/3)
+		every = n.watchdog / 3
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	n.say("READY=1\nSTATUS=" + status())
 	for said := ""; ; {
-		switch where := stuck(); {
-		case where == "":
+		where := ""
+		if n.watchdog > 0 {
+			where = stuck()
+		}
+		switch where {
+		case "":
 			n.say("STATUS=" + status() + "\nWATCHDOG=1")
 		default:
 			n.say("STATUS=stuck: " + where)

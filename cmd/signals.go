@@ -32,6 +32,9 @@ func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker, n *
 	watch.Go(func() { n.watch(watching, log, w.Status, func() string { return w.Stuck(stuckAfter) }) })
 	defer watch.Wait()
 	defer cancel()
+	// A file above the limit on their size is an error of its write then, where
+	// the signal would end the process, and after five deaths fail its job.
+	signal.Ignore(syscall.SIGXFSZ)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)

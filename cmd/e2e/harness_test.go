@@ -113,7 +113,19 @@ type process struct {
 // start runs docsvc in the background; it is killed when the test ends.
 func (s *site) start(args ...string) *process {
 	s.t.Helper()
-	p := &process{t: s.t, cmd: exec.Command(docsvc(s.t), args...), out: &logBuffer{}, done: make(chan struct{})}
+	return s.startCommand(exec.Command(docsvc(s.t), args...), args)
+}
+
+// startLimited runs docsvc by a line of shell that ends with exec.
+func (s *site) startLimited(line string, args ...string) *process {
+	s.t.Helper()
+	shell := []string{"-c", line + ` "$0" "$@"`, docsvc(s.t)}
+	return s.startCommand(exec.Command("sh", append(shell, args...)...), args)
+}
+
+func (s *site) startCommand(cmd *exec.Cmd, args []string) *process {
+	s.t.Helper()
+	p := &process{t: s.t, cmd: cmd, out: &logBuffer{}, done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = s.dir, s.env
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	// A group of its own, so that a kill takes no other process along.

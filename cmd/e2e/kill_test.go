@@ -212,3 +212,60 @@ func TestWorkerWithAnotherBucket(t *testing.T) {
 	s.start("worker", "--name", "worker-1")
 	s.reach(id, "completed")
 }
+
+// A work directory that takes no file of this size (here by ulimit -f, which
+// ends a process by a signal): the document waits and says why, the worker
+// lives, and nothing is left behind.
+func TestWorkDirectoryThatTakesNoSuchFile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, redistest.Miniredis)
+	s.serve()
+	large := s.submit("large.txt", "text/plain", bigText(3_000_000))
+	w := s.startLimited("ulimit -f 1024; exec", "worker", "--name", "worker-1") // 512 KiB or 1 MiB
+	s.until("the document to say why it waits", func() error {
+		st, err := s.status(large)
+		if err == nil && (st.Status != "uploaded" || !strings.Contains(st.Error, "ulimit")) {
+			err = fmt.Errorf("%+v", *st)
+		}
+		return err
+	})
+	small := s.submit("small.txt", "text/plain", bigText(2000))
+	s.reach(small, "completed")
+	if n := s.redis.Client(t).HLen(context.Background(), "docsvc:recovered").Val(); n != 0 {
+		t.Errorf("%d jobs count deaths of their worker", n)
+	}
+	w.stop(syscall.SIGTERM)
+	s.start("worker", "--name", "worker-1")
+	s.reach(large, "completed")
+}
+
+// SIGTERM under load, again and again, as in a rolling restart: nothing is
+// lost, and nothing runs twice.
+func TestRollingRestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, redistest.RedisServer)
+	s.serve()
+	var ids []string
+	for i := range 40 {
+		ids = append(ids, s.submit(fmt.Sprintf("%d.txt", i), "text/plain", fmt.Appendf(bigText(2000), "\n\nNumber %d.", i)))
+	}
+	ctx, rdb := context.Background(), s.redis.Client(t)
+	for i := 1; i <= 4; i++ {
+		w := s.start("worker", "--name", fmt.Sprintf("worker-%d", i), "--concurrency", "4")
+		s.until("some jobs to be done", func() error {
+			if n := rdb.ZCard(ctx, "rq:finished:document_processing").Val(); n < int64(8*i) {
+				return fmt.Errorf("%d", n)
+			}
+			return nil
+		})
+		w.stop(syscall.SIGTERM)
+	}
+	s.start("worker", "--name", "worker-5")
+	for _, id := range ids {
+		if st := s.reach(id, "completed"); st.Attempts != 1 {
+			t.Errorf("document %s took %d attempts, want 1", id, st.Attempts)
+		} else if n := rdb.XLen(ctx, "rq:results:"+st.JobID).Val(); n != 1 {
+			t.Errorf("job %s has %d results, want 1", st.JobID, n)
+		}
+	}
+}

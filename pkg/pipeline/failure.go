@@ -66,6 +66,8 @@ func classify(ctx context.Context, err error) error {
 		return classifyRecord(doc, err)
 	case errors.As(err, &space):
 		return waiting(CodeDiskFull, "%w", err)
+	case errors.Is(err, syscall.EFBIG):
+		return waiting(CodeDiskFull, "The worker may not write a file of this size: %w. Raise its limit (ulimit -f), or set worker.work_dir to a file system that takes such files.", err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return waiting(CodeDiskFull, "The worker's disk is full: %w. Free some space in worker.work_dir.", err)
 	case errors.Is(err, objstore.ErrNotFound):
