@@ -37,6 +37,9 @@ model: ## the queue's and documents' models at length: make model CHECKS=2000 SE
 fuzz: ## every fuzz target for FUZZTIME=10s; make fuzz ARGS=./pkg/rq/pickle takes those of a package
 	@FUZZTIME="$(FUZZTIME)" exec scripts/fuzz.sh $(ARGS)
 
+document-mutants: ## damage the files below DIR, MUTANTS of them (10000), and read them: nothing may hang, die or grow
+	@DOCSVC_MUTANTS_DIR="$(abspath $(DIR))" DOCSVC_MUTANTS="$(or $(MUTANTS),10000)" $(GO) test -count=1 -timeout 3h -v -run '^TestMutants$$' ./pkg/extract
+
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh
 
