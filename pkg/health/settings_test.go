@@ -130,7 +130,7 @@ func TestLedgerAsText(t *testing.T) {
 	var b strings.Builder
 	const want = "ledger   9 accepted = 3 completed + 1 duplicate + 1 failed + 1 canceled + 1 live + 1 deleted + 1 archived; 0 unaccounted for\n" +
 		"         changes by other tools 0, late finishes refused 2, stray jobs found 0, stale entries dropped 0\n"
-	if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), want) || !strings.Contains(b.String(), "\n         appendonly yes\n") {
+	if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), want) || !strings.Contains(b.String(), "  appendonly yes\n") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	r.Ledger.Complete = false

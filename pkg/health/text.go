@@ -20,12 +20,9 @@ func (r Report) WriteText(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "redis\t%s\t%s\n", answer(r.Redis.Available, r.Redis.LatencyMS), r.Redis.Version)
+	fmt.Fprintf(t, "redis\t%s\t%s\n", answer(r.Redis.Available, r.Redis.LatencyMS), strings.TrimPrefix(strings.TrimSuffix(r.Redis.Version+", "+r.Redis.Durability, ", "), ", "))
 	fmt.Fprintf(t, "storage\t%s\tbucket %s\n", answer(r.Storage.Available, r.Storage.LatencyMS), r.Storage.Bucket)
 	_ = t.Flush() // into a strings.Builder, which takes everything
-	if r.Redis.Durability != "" {
-		fmt.Fprintf(&b, "         %s\n", r.Redis.Durability)
-	}
 	r.writeLedger(&b)
 	if len(r.Queues) > 0 {
 		b.WriteString("\n")
