@@ -22,13 +22,20 @@
 //   - wall clock (PoolOptions.Timeout) and progress (ProgressTimeout without a
 //     frame): the child is killed, the error is coded timeout;
 //   - resident memory, polled while a document is in work: coded memory. The
-//     child also watches itself, for systems where the parent can't look;
+//     child also watches itself, for systems where the parent can't look, and
+//     the system refuses it one huge allocation;
 //   - frame size, the sum of all text, the number of blocks: coded too_large;
 //   - a cancelled context kills the child at once.
 //
-// A child that dies without being killed by us gets the document a second
-// try in a fresh child, within the same wall clock: it may have been ended from outside. The
-// second death is the document's fault, coded crash.
+// Files, network, other programs and processes are out of a child's reach where the
+// kernel allows that: see package cage. Parts, nesting and expansion are the
+// parsers' to bound, by block.Options.
+//
+// A page that ends its child is left out, and another child goes on with the
+// pages after it. A document without pages gets a second try in a fresh child,
+// within the same wall clock: the first may have been ended from outside. After
+// a second child nothing more is tried; text of any page makes a partial
+// document (extraction.go), none an error coded crash, memory or timeout.
 //
 // # The channel
 //
