@@ -368,8 +368,12 @@ func (c *Client) mendStray(ctx context.Context, f *fsck, x *fsckFinding, s *Stra
 		return err
 	}
 	tr := *p.transition
-	s.Mended = append(s.Mended, Recovered{
+	mended := Recovered{
 		JobID: x.JobID, Func: tr.Job.Func, Queue: x.repair.move.queue, Worker: tr.Worker, Status: tr.To, Reason: ReasonStray,
-	})
+	}
+	if tr.Reason == ReasonAbandoned { // an attempt was spent
+		mended.Job, mended.Error, mended.At = tr.Job, tr.Error, tr.At
+	}
+	s.Mended = append(s.Mended, mended)
 	return nil
 }

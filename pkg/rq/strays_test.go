@@ -80,7 +80,7 @@ func TestStrayStartedJobFollowsRQ(t *testing.T) {
 			f := newFixture(t, s, Options{})
 			f.seed("HSET rq:job:started status started origin q data {call} timeout 180 worker_name w1 started_at 2026-11-23T11:50:00.000000Z " + retries)
 			mended := f.seekTwice().Mended
-			if len(mended) != 1 || mended[0].Status != want || mended[0].Worker != "w1" {
+			if len(mended) != 1 || mended[0].Status != want || mended[0].Worker != "w1" || mended[0].Job == nil || (mended[0].Error != "") != (want == StatusFailed) {
 				t.Fatalf("with %q: %+v", retries, mended)
 			}
 			if want == StatusFailed && f.rdb.ZCard(context.Background(), "rq:failed:q").Val() != 1 {

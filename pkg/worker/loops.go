@@ -102,6 +102,7 @@ func (w *Worker) seekStrays(ctx context.Context) error {
 		w.c.Log.Warn().Str("job", r.JobID).Str("func", r.Func).Str("queue", r.Queue).Str("worker", r.Worker).Str("status", string(r.Status)).
 			Msg("a job stood in no queue and nobody ran it: its worker died while it took the job, or somebody deleted keys")
 	}
+	w.mourn(s.Mended)
 	if len(s.Mended) > 0 {
 		w.signal()
 	}
