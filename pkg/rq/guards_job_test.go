@@ -25,6 +25,7 @@ func TestReadRareStates(t *testing.T) {
 		{"a field of just the length", "HSET rq:job:j1 data 12345", read(5), "[[[data 12345] []]]"},
 		{"a field that is longer", "HSET rq:job:j1 data 123456", read(5), "[[[] [data]]]"},
 		{"another beside it", "HSET rq:job:j1 data 123456 origin q", read(5), "[[[origin q] [data]]]"},
+		{"one that RQ does not know", "HSET rq:job:j1 data 123456 custom 1", read(5), "[[[custom 1] [data]]]"},
 		{"501 fields", many.String(), read(64), "[[[status queued] []]]"},
 		{"501 fields, one of them long", many.String() + "\nHSET rq:job:j1 data 123456", read(5), "[[[status queued] [data]]]"},
 		{"500 fields", strings.Replace(many.String(), " x499 y", "", 1), func(f *fixture) string {
@@ -218,5 +219,38 @@ func TestFsckLookRareStates(t *testing.T) {
 		{"a list that is none", child + "nonsense", look, "[[ [deferred] 1 <nil> <nil> [] []]]"},
 		{"a list that is a number", child + "1", look, "[[ [deferred] 1 <nil> <nil> [] []]]"},
 		{"one that is queued waits for none", "HSET rq:job:j1 status queued origin q data x\nSADD rq:job::j1:dependencies p", look, "[[ [queued] 1 <nil> <nil> [] []]]"},
+	})
+}
+
+// Repairs are made while what they rest on is as it was read.
+func TestFsckEditRareStates(t *testing.T) {
+	probe1 := func(is, text string, words ...string) func(f *fixture) string {
+		return func(f *fixture) string {
+			return f.answer(f.editCall("", []probe{{cmd(words...), is, word(text)}}, nil, nil, nil, nil))
+		}
+	}
+	put := func(force string) func(f *fixture) string {
+		return func(f *fixture) string {
+			x := f.editCall("token", nil, []command{cmd("PUTBACK", "l", "new", "b", "7", force)}, nil, nil, nil)
+			return f.answer(x) + f.command("LRANGE l 0 -1")
+		}
+	}
+	checkGuards(t, []guard{
+		{"no key has no content", "", probe1("none", "", "CONTENT", "k"), "[ok [<nil>]]"},
+		{"a member of the job", "ZADD z 1 a:1 2 j1:e", probe1("=", "j1:e", "HOLDS", "z", "j1"), "[ok [j1:e]]"},
+		{"no member of the job", "ZADD z 1 j11:e", probe1("none", "", "HOLDS", "z", "j1"), "[ok [<nil>]]"},
+		{"nothing stands behind what is not there", "RPUSH l a b", probe1("none", "", "AFTER", "l", "x"), "[ok [<nil>]]"},
+		{"what stands behind", "RPUSH l a b", probe1("=", "b", "AFTER", "l", "a"), "[ok [b]]"},
+		{"another text", "SET k x", probe1("=", "y", "GET", "k"), "[changed 0 x]"},
+		{"some where none should be", "SET k x", probe1("none", "", "GET", "k"), "[changed 0 x]"},
+		{"none where some should be", "", probe1("some", "", "GET", "k"), "[changed 0 ]"},
+		{"before its successor", "RPUSH l a b c", put("0"), "[ok []][a new b c]"},
+		{"its successor is gone", "RPUSH l a c", put("0"), "[later][a c]"},
+		{"its successor is gone, and it must be put back", "RPUSH l a c", put("1"), "[ok []][new a c]"},
+		{"its successor is there, and it must be put back", "RPUSH l a b c", put("1"), "[ok []][a new b c]"},
+		{"sent again", "", func(f *fixture) string {
+			x := f.editCall("token", nil, []command{cmd("INCR", "n")}, nil, nil, []Effect{HIncrBy("h", "n", 1)})
+			return f.answer(x) + f.answer(x) + f.command("GET n") + f.command("HGET h n")
+		}, "[ok []][ok []]11"},
 	})
 }

@@ -31,16 +31,16 @@ var narrow = map[string]string{
 	"due":        "Due|Scheduler",
 	"empty":      "Empty",
 	"expired":    "Recover|Maintenance",
-	"finish":     "Finish|Conditions|Effects|Guards",
+	"finish":     "Finish|Conditions|Effects|Guards|ClaimedKeys",
 	"fsck_edit":  "Fsck",
 	"fsck_look":  "Fsck",
 	"group":      "Groups",
 	"heartbeat":  "Heartbeat",
 	"inspect":    "QueueInfo|Wrong|OtherTypes",
-	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete|AnyJob|AnyRegistry|JobsReads|Results|Maintenance|DoesNotLoad|Spec",
-	"list":       "ListPages|AnyRegistry|Executions",
+	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete|AnyJob|AnyRegistry|JobsReads|Results|Maintenance|DoesNotLoad|Spec|ReadRare",
+	"list":       "ListPages|AnyRegistry|Executions|WorkerRare",
 	"maintain":   "Maintenance",
-	"prelude":    "Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes",
+	"prelude":    "Rare|Apply|Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes",
 	"progress":   "Progress|Effects",
 	"pulse":      "Recover|Heartbeat|Outage",
 	"read":       "JobsReads|AnyJob",
@@ -56,7 +56,7 @@ var narrow = map[string]string{
 
 // heavy tests ask much of the machine and tell nothing about a guard that
 // others don't.
-const heavy = "HugePayload|LongQueue|FsckFindsNothing"
+const heavy = "HugePayload|FsckFindsNothing"
 
 // suitesFor answers the tests that a script's mutants must get through, in
 // order: the nearest and the model. What the nearest tests don't find on the in-process engine they may
