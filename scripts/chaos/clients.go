@@ -124,7 +124,7 @@ func (c *clients) fate(ctx context.Context, t *taken) error {
 		if err := c.patch(ctx, t.id, "title of "+t.sample.marker); err != nil {
 			return err
 		}
-		c.note(func() { t.patched = true })
+		c.note(func() { t.patched, t.at = true, time.Now() })
 	case fateCancel, fateReprocess:
 		canceled, err := c.cancel(ctx, t.job)
 		if err != nil || !canceled {

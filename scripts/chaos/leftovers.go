@@ -41,6 +41,9 @@ func (x *run) verifyBucket(ctx context.Context, f *findings) error {
 		if !ok || ours[id] == nil || execution == document.RecordExecution && len(records[id]) > 0 {
 			continue
 		}
+		if x.forgotten(ours[id], records[id]["status"]) {
+			continue
+		}
 		if r := records[id]; r["status"] != "completed" || r["execution_id"] != execution {
 			add(&f.leftover, "artifact %s of a document that is %q by execution %q", o.Key, r["status"], r["execution_id"])
 		}

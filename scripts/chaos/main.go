@@ -72,7 +72,7 @@ func chaos(ctx context.Context) error {
 	short := flag.Bool("short", false, "a run of some 25 s, for make test")
 	flag.Parse()
 	if *short {
-		o.kills, o.limit, o.documents, o.noops, o.lease, o.workers = 40, 20*time.Second, 60, 120, 3*time.Second, 3
+		o.kills, o.limit, o.documents, o.noops, o.lease, o.workers = 40, 15*time.Second, 50, 100, 3*time.Second, 3
 	}
 	if err := o.choose(*scenario); err != nil {
 		return err

@@ -75,7 +75,7 @@ func (x *run) close() {
 }
 
 // all does the whole run: start, harm under load, heal, settle, verify.
-func (x *run) all(ctx context.Context) (*outcome, error) {
+func (x *run) all(ctx context.Context) (out *outcome, err error) {
 	// Engines live longer than workers and servers, which need them to leave.
 	enginesOn, stopEngines := context.WithCancel(context.WithoutCancel(ctx))
 	serversOn, stopServers := context.WithCancel(ctx)
@@ -115,19 +115,19 @@ func (x *run) all(ctx context.Context) (*outcome, error) {
 	}
 	x.say("healed: %d kills; waiting for everything to end", x.deaths.kills())
 	settleErr := x.settle(ctx)
-	out := &outcome{x: x}
+	out = &outcome{x: x}
 	// Keep saves records every 10 s; what it has left is done by the next one.
 	x.untilSaved(ctx)
+	// A worker that was stopped may only now find out that its job was taken:
+	// nothing is looked at before all have left.
+	stopServers()
+	servers.Wait()
 	if err := x.cleanUp(ctx); err != nil {
 		return nil, err
 	}
-	if ledger, err := x.verifyLedger(ctx, &out.findings); err != nil {
+	if out.ledger, err = x.verifyLedger(ctx, &out.findings); err != nil {
 		return nil, err
-	} else {
-		out.ledger = ledger
 	}
-	stopServers()
-	servers.Wait()
 	return out, errors.Join(settleErr, out.collect(ctx))
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -109,10 +108,17 @@ func (s *site) build(o options) error {
 func (s *site) connect(o options) error {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	open := func(name string) (proxies, error) {
-		p := proxies{
-			redis: toxiproxy.NewProxy(server, name+"-redis", "127.0.0.1:0", s.redisAddr),
-			s3:    toxiproxy.NewProxy(server, name+"-s3", "127.0.0.1:0", s.s3Addr),
+		var p proxies
+		redisWay, err := freeAddr()
+		if err != nil {
+			return p, err
 		}
+		s3Way, err := freeAddr()
+		if err != nil {
+			return p, err
+		}
+		p.redis = toxiproxy.NewProxy(server, name+"-redis", redisWay, s.redisAddr)
+		p.s3 = toxiproxy.NewProxy(server, name+"-s3", s3Way, s.s3Addr)
 		for _, proxy := range []*toxiproxy.Proxy{p.redis, p.s3} {
 			if err := proxy.Start(); err != nil {
 				return p, fmt.Errorf("opening a proxy: %w", err)
@@ -217,13 +223,4 @@ func (s *site) answers(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
 }
