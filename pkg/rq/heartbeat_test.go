@@ -114,11 +114,38 @@ func TestHeartbeatLeavesANameThatWasTakenOver(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
 		f := newFixture(t, s, Options{})
-		f.seed("SET docsvc:pulse 1795435200250\nHSET docsvc:worker:w1 token other lease 1\nHSET rq:worker:w1 pid 5")
+		f.seed("SET docsvc:pulse 1795435200250\nHSET docsvc:worker:w1 token other lease 1795435200251\nHSET rq:worker:w1 pid 5")
 		wantChange(t, f.change(func() {
 			if _, err := f.Heartbeat(context.Background(), []WorkerBeat{{Name: "w1"}}, nil); err != nil {
 				t.Error(err)
 			}
 		}), "")
+	})
+}
+
+// Redis lost its last second, and with it that the name is this process's: the
+// process before, which is dead, has it again. That must not last.
+func TestHeartbeatTakesItsNameBackFromTheDead(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		ctx := context.Background()
+		if err := f.RegisterWorkers(ctx, []WorkerBirth{{Name: "w1", Queues: []string{"q"}, Host: "h", PID: 7, Version: "1.2"}}); err != nil {
+			t.Fatal(err)
+		}
+		f.seed(startedJob + "\nHSET docsvc:worker:w1 token dead pid 6 lease 1795435200250 execution j1:e1 queue q\nHSET rq:worker:w1 pid 6")
+		if _, err := f.Heartbeat(ctx, []WorkerBeat{{Name: "w1"}}, []Beat{{Execution: e1, Timeout: -1}}); err != nil {
+			t.Fatal(err)
+		}
+		slot := f.rdb.HGetAll(ctx, "docsvc:worker:w1").Val()
+		if slot["token"] != f.token || slot["pid"] != "7" || slot["execution"] != "j1:e1" {
+			t.Errorf("the slot is %v", slot)
+		}
+		if pid := f.rdb.HGet(ctx, "rq:worker:w1", "pid").Val(); pid != "7" {
+			t.Errorf("RQ's tools see process %s", pid)
+		}
+		if lease := f.rdb.ZScore(ctx, "docsvc:lease:q", "j1:e1").Val(); lease != 1795435212250 {
+			t.Errorf("the lease of its job ends at %.0f", lease)
+		}
 	})
 }

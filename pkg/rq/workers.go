@@ -143,9 +143,7 @@ func (c *Client) RegisterWorkers(ctx context.Context, births []WorkerBirth) erro
 	keys, t := []string{keyWorkers}, c.tape().str(c.token).list(dead).num(int64(len(births)))
 	for _, b := range births {
 		keys = append(keys, keyWorker(b.Name), c.keySlot(b.Name))
-		t.str(b.Name).list(b.Queues).list(b.fields()).list([]string{
-			"host", b.Host, "boot", b.BootID, "pid", strconv.Itoa(b.PID), "started", b.startText(),
-		})
+		t.str(b.Name).list(b.Queues).list(b.fields()).list(b.slotFields())
 	}
 	r, err := c.run(ctx, call{scriptRegister, keys, t})
 	if err != nil {
@@ -168,8 +166,8 @@ func (c *Client) RegisterWorkers(ctx context.Context, births []WorkerBirth) erro
 	return nil
 }
 
-// registerAgain writes the RQ hashes of workers that expired while Redis or
-// this process could not be reached.
+// registerAgain writes the hashes of workers that expired, or were given to
+// another process, while Redis or this process could not be reached.
 func (c *Client) registerAgain(ctx context.Context, names []string) error {
 	c.slots.mu.Lock()
 	var births []WorkerBirth
@@ -182,10 +180,11 @@ func (c *Client) registerAgain(ctx context.Context, names []string) error {
 	if len(births) == 0 {
 		return nil
 	}
-	c.o.Log.Warn().Strs("workers", names).Msg("worker keys had expired: registering again")
+	c.o.Log.Warn().Strs("workers", names).Msg("worker keys had expired or were another process's: registering again")
 	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, b := range births {
 			p.HSet(ctx, keyWorker(b.Name), append(b.fields(), "birth", stamp(c.o.Clock())))
+			p.HSet(ctx, c.keySlot(b.Name), b.slotFields())
 			p.SAdd(ctx, keyWorkers, keyWorker(b.Name))
 			for _, q := range b.Queues {
 				p.SAdd(ctx, keyWorkersOf(q), keyWorker(b.Name))
@@ -232,6 +231,11 @@ func (c *Client) deadTokens(ctx context.Context, births []WorkerBirth) ([]string
 		}
 	}
 	return dead, nil
+}
+
+// slotFields are those of our slot hash that tell processes apart.
+func (b WorkerBirth) slotFields() []string {
+	return []string{"host", b.Host, "boot", b.BootID, "pid", strconv.Itoa(b.PID), "started", b.startText()}
 }
 
 // startText is when the process started, "" when unknown.

@@ -7,8 +7,13 @@
 --       timeout in seconds (<= 0 none), seconds worked, unix seconds when it
 --       was claimed (only used when its hash has expired)
 -- Reply { list of job:execution that no longer hold their job,
---         list of worker names whose RQ hash had expired,
+--         list of worker names whose RQ hash had expired, or that this
+--         process has back,
 --         list of worker names that another process has taken }
+--
+-- A name that stands under another process is this one's again when the other
+-- gives no sign of life: it died, or Redis has lost what it wrote last (a
+-- failover, a power failure) and with it that this process has the name.
 
 local function main()
   local token = take()
@@ -17,14 +22,21 @@ local function main()
 
   for _ = 1, taken() do
     local worker, rss, cpu, busy = take(), take(), take(), take() == '1'
-    local owner = nonempty(r('HGET', K.slot(worker), 'token'))
-    if owner and owner ~= token then
+    local slot = r('HMGET', K.slot(worker), 'token', 'lease') or {}
+    local other = nonempty(slot[1]) and slot[1] ~= token
+    if other and (tonumber(slot[2] or '') or 0) > now_ms then
       taken_over[#taken_over + 1] = worker
     else
+      if other then
+        w('HSET', K.slot(worker), 'token', token)
+        expired[#expired + 1] = worker
+      end
       w('HSET', K.slot(worker), 'rss', rss, 'cpu', cpu, 'lease', int(now_ms + LEASE))
       w('EXPIRE', K.slot(worker), '86400')
       if w('HSET', K.worker(worker), 'last_heartbeat', iso()) == 1 then
-        expired[#expired + 1] = worker
+        if not other then
+          expired[#expired + 1] = worker
+        end
         w('HSET', K.worker(worker), 'state', busy and 'busy' or 'idle')
       end
       w('EXPIRE', K.worker(worker), busy and '90' or '480')
