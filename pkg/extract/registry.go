@@ -9,10 +9,12 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/extract/docx"
+	"github.com/docsvc/docsvc/pkg/extract/eml"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
+	"github.com/docsvc/docsvc/pkg/extract/pptx"
 )
 
 // format is one line of the registry: the name that package detect gives a
@@ -36,6 +38,8 @@ func registry() []format {
 		{detect.HTML, html.Version, html.Parse, nil},
 		{detect.Markdown, markdown.Version, markdown.Parse, nil},
 		{detect.Text, plain.Version, plain.Parse, nil},
+		{detect.EML, eml.Version, eml.Parse, nil},
+		{detect.PPTX, pptx.Version, pptx.Parse, nil},
 	}
 }
 

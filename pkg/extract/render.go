@@ -60,6 +60,7 @@ func asideGroups() []struct {
 		{block.Footnote, "footnotes"},
 		{block.Endnote, "endnotes"},
 		{block.TextBox, "text boxes"},
+		{block.Note, "notes"},
 		{block.Comment, "comments"},
 		{block.Annotation, "annotations"},
 		{block.FormField, "form fields"},

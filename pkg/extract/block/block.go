@@ -35,6 +35,7 @@ const (
 	FormField  Kind = "form_field"
 	TextBox    Kind = "text_box"
 	Deletion   Kind = "deletion" // text removed by a tracked change
+	Note       Kind = "note"     // what the speaker of a slide sees
 )
 
 // Block is one paragraph-sized piece of a document. Text is UTF-8 without

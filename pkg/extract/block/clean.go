@@ -36,6 +36,20 @@ func Clean(s string) string {
 	return b.String()
 }
 
+// Tidy is Clean for a paragraph whose layout says nothing: runs of blanks
+// become one, and blanks at line ends and empty lines go.
+func Tidy(s string) string {
+	lines := strings.Split(Clean(s), "\n")
+	kept := lines[:0]
+	for _, l := range lines {
+		l = strings.Join(strings.FieldsFunc(l, func(r rune) bool { return r == ' ' || r == '\t' || r == '\u00a0' }), " ")
+		if l != "" {
+			kept = append(kept, l)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
 // firstUnclean is the offset of the first byte that Clean has to change.
 func firstUnclean(s string) int {
 	for i := 0; i < len(s); {

@@ -23,3 +23,12 @@ func Roman(n int) string {
 	}
 	return b.String()
 }
+
+// Letters writes n in letters as lists are numbered: a..z, aa, bb, ..., zz,
+// aaa; as a decimal where that has no end or no beginning.
+func Letters(n int) string {
+	if n < 1 || n > 20*26 {
+		return strconv.Itoa(n)
+	}
+	return strings.Repeat(string(rune('a'+(n-1)%26)), (n-1)/26+1)
+}

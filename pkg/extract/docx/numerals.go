@@ -21,9 +21,9 @@ func numeral(n int, format string) string {
 	case "lowerRoman":
 		return strings.ToLower(block.Roman(n))
 	case "upperLetter":
-		return strings.ToUpper(letters(n))
+		return strings.ToUpper(block.Letters(n))
 	case "lowerLetter":
-		return letters(n)
+		return block.Letters(n)
 	case "decimalEnclosedParen":
 		return "(" + strconv.Itoa(n) + ")"
 	case "decimalEnclosedFullstop":
@@ -38,11 +38,6 @@ func numeral(n int, format string) string {
 		return ideographs(n)
 	}
 	return strconv.Itoa(n)
-}
-
-// letters counts as Word does: a..z, aa, bb, ..., zz, aaa.
-func letters(n int) string {
-	return cycle(n, []rune("abcdefghijklmnopqrstuvwxyz"))
 }
 
 func cycle(n int, alphabet []rune) string {

@@ -213,17 +213,8 @@ func (s *story) finish(p *paragraph) error {
 // tidy cleans the text of a paragraph: blanks at line ends and empty lines go,
 // blanks within stay one, unless it is code.
 func tidy(s string, code bool) string {
-	s = block.Clean(s)
 	if code {
-		return strings.Trim(s, "\n")
+		return strings.Trim(block.Clean(s), "\n")
 	}
-	lines := strings.Split(s, "\n")
-	kept := lines[:0]
-	for _, l := range lines {
-		l = strings.Join(strings.FieldsFunc(l, func(r rune) bool { return r == ' ' || r == '\t' || r == '\u00a0' }), " ")
-		if l != "" {
-			kept = append(kept, l)
-		}
-	}
-	return strings.Join(kept, "\n")
+	return block.Tidy(s)
 }
