@@ -72,27 +72,33 @@ func textFormat(text string, h hints) Format {
 var mailHeader = regexp.MustCompile(`(?i)^(received|return-path|message-id|mime-version|delivered-to|x-[a-z-]+|from|to|cc|subject|date|reply-to|sender|content-type|content-transfer-encoding|dkim-signature|authentication-results|arc-[a-z-]+|list-[a-z-]+|in-reply-to|references|user-agent|thread-[a-z-]+|importance|bcc):`)
 
 // isMail reports whether a text begins with the header of a mail: at least
-// three fields, most of kinds that mails have, then an empty line; one field is
-// enough when it was declared as one.
+// three fields, most of kinds that mails have, two when one of them is MIME's;
+// one field is enough when it was declared as one.
 func isMail(text string, declared bool) bool {
-	fields, all := 0, 0
+	fields, all, encoded := 0, 0, false
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
+		if line == "" {
+			break
+		}
+		known := mailHeader.MatchString(line)
 		switch {
-		case line == "":
-			return fields > 0 && declared || fields >= 3 && 3*fields >= 2*all
 		case i == 0 && strings.HasPrefix(line, "From "), line[0] == ' ', line[0] == '\t': // an mbox's mark; a field goes on
-		case mailHeader.MatchString(line):
+			continue
+		case known, anyHeader.MatchString(line):
+			all++
+		default: // the body without an empty line before it, or damage
+			return fields > 0 && declared || fields >= 3 && 3*fields >= 2*all
+		}
+		if known {
 			fields++
-			all++
-		case anyHeader.MatchString(line):
-			all++
-		default:
-			return false
+			encoded = encoded || mimeHeader.MatchString(line)
 		}
 	}
-	return fields > 0 && declared || fields >= 3 && 3*fields >= 2*all
+	return fields > 0 && declared || fields >= 3 && 3*fields >= 2*all || encoded && fields >= 2 && fields == all
 }
+
+var mimeHeader = regexp.MustCompile(`(?i)^(mime-version|content-transfer-encoding):`)
 
 var anyHeader = regexp.MustCompile(`^[!-9;-~]+:`)
 

@@ -1,0 +1,178 @@
+package eml
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/html"
+)
+
+// maxDecoded bounds how many attached messages are decoded to be read.
+const maxDecoded = 100
+
+// content reports what a part holds.
+func (m *mail) content(src source, p *part, level int) error {
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	disposition, _ := p.disposition()
+	switch {
+	case p.mediaType == "multipart/encrypted", p.mediaType == "application/pkcs7-mime" && strings.Contains(p.params["smime-type"], "enveloped"):
+		m.encrypted = true
+		return m.attached(p)
+	case strings.HasPrefix(p.mediaType, "multipart/") && len(p.kids) > 0:
+		return m.multipart(src, p, level)
+	case strings.HasPrefix(p.mediaType, "multipart/"): // without the parts that it announces
+		return m.text(src, p, false)
+	case p.mediaType == "message/rfc822":
+		return m.forwarded(src, p, level)
+	case disposition == "attachment" && !p.root, !p.readable():
+		return m.attached(p)
+	}
+	return m.text(src, p, p.mediaType == "text/html")
+}
+
+// readable reports whether a part is text for people.
+func (p *part) readable() bool {
+	if p.root {
+		return strings.HasPrefix(p.mediaType, "text/") || !strings.Contains(p.mediaType, "/")
+	}
+	switch p.mediaType {
+	case "text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/css", "text/xml", "text/javascript", "text/csv", "text/rfc822-headers":
+		return false
+	}
+	return strings.HasPrefix(p.mediaType, "text/")
+}
+
+// multipart reports the parts of a multipart: of alternatives one, of a mail
+// server's report the first.
+func (m *mail) multipart(src source, p *part, level int) error {
+	var chosen *part
+	if p.mediaType == "multipart/alternative" {
+		var err error
+		if chosen, err = m.best(src, p.kids); err != nil {
+			return err
+		}
+	}
+	for i, k := range p.kids {
+		var err error
+		switch {
+		case chosen != nil && k != chosen:
+			if !strings.HasPrefix(k.mediaType, "text/") && !strings.HasPrefix(k.mediaType, "multipart/") {
+				err = m.attached(k)
+			}
+		case i > 0 && strings.HasPrefix(k.mediaType, "text/") && (k.name() != "" || p.mediaType == "multipart/related"):
+			err = m.named(src, k, level)
+		case i > 0 && p.mediaType == "multipart/report":
+			err = m.attached(k)
+		default:
+			err = m.content(src, k, level)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named reports a text that came as a file: it is read when the sender wants
+// it seen, and listed when not.
+func (m *mail) named(src source, p *part, level int) error {
+	if d, _ := p.disposition(); d == "inline" && m.blocks == 0 {
+		return m.content(src, p, level)
+	}
+	return m.attached(p)
+}
+
+// best chooses among alternatives: plain text that isn't blank, else the last
+// that can be read, as the sender put the best last.
+func (m *mail) best(src source, kids []*part) (*part, error) {
+	var chosen *part
+	for _, k := range kids {
+		plain := k.leaf("text/plain")
+		if plain == nil {
+			if k.leaf("text/html") != nil || chosen == nil {
+				chosen = k
+			}
+			continue
+		}
+		raw, _, err := plain.body(src)
+		if err != nil {
+			return nil, err
+		}
+		if len(bytes.TrimSpace(raw)) > 0 {
+			return k, nil
+		}
+	}
+	if chosen == nil && len(kids) > 0 {
+		chosen = kids[0]
+	}
+	return chosen, nil
+}
+
+// leaf is the first part of that type within p that is no attachment.
+func (p *part) leaf(mediaType string) *part {
+	if d, _ := p.disposition(); d == "attachment" || p.mediaType == "message/rfc822" {
+		return nil
+	}
+	if p.mediaType == mediaType {
+		return p
+	}
+	for _, k := range p.kids {
+		if l := k.leaf(mediaType); l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// forwarded reports a message within a message.
+func (m *mail) forwarded(src source, p *part, level int) error {
+	if len(p.kids) > 0 {
+		return m.message(src, p.kids[0], level+1)
+	}
+	if m.decoded++; m.decoded > maxDecoded {
+		return m.attached(p)
+	}
+	raw, cut, err := p.body(src)
+	if err != nil {
+		return err
+	}
+	if cut {
+		if err := m.truncated(); err != nil {
+			return err
+		}
+	}
+	inner := source{r: bytes.NewReader(raw), size: int64(len(raw))}
+	x := &indexer{ctx: m.ctx, src: inner, limits: m.limits}
+	root, err := x.index(p.depth + 1)
+	if err != nil {
+		return err
+	}
+	return m.message(inner, root, level+1)
+}
+
+// text reports a text of the body.
+func (m *mail) text(src source, p *part, page bool) error {
+	raw, cut, err := p.body(src)
+	if err != nil {
+		return err
+	}
+	if cut {
+		if err := m.truncated(); err != nil {
+			return err
+		}
+	}
+	set := p.params["charset"]
+	if page {
+		if set != "" && !strings.EqualFold(set, "us-ascii") {
+			raw = []byte(toUTF8(raw, set))
+		}
+		return html.Fragment(m.ctx, raw, m.put)
+	}
+	text := toUTF8(raw, set)
+	if strings.EqualFold(p.params["format"], "flowed") {
+		text = unflow(text, strings.EqualFold(p.params["delsp"], "yes"))
+	}
+	return m.paragraphs(text)
+}
