@@ -17,7 +17,7 @@ func TestAPartOfADocumentIsReadAsInTheWhole(t *testing.T) {
 	t.Parallel()
 	var pages []pdftest.Page
 	for n := range 30 {
-		word := strings.Repeat(string(rune('a'+n%26)), 3)+" "+[]string{"pumps", "valves", "tanks", "pipes", "wells", "gauges", "filters"}[n%7]
+		word := strings.Repeat(string(rune('a'+n%26)), 3) + " " + []string{"pumps", "valves", "tanks", "pipes", "wells", "gauges", "filters"}[n%7]
 		pages = append(pages, pdftest.Page{Lines: pdftest.Lines(11, "The same header", "", "", "", "", "", "Here "+word+" begins this page, and there is more to say of it,", "", "", word+" goes on.", "", "", "", "and ends "+word+".")})
 	}
 	raw := pdftest.Doc{Pages: pages}.Bytes()
