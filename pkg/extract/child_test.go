@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +34,12 @@ func TestMain(m *testing.M) {
 	}
 	if path := os.Getenv(parentVariable); path != "" {
 		os.Exit(runTestParent(path))
+	}
+	// The same random values every time, unless flags say otherwise.
+	for name, value := range map[string]string{"rapid.seed": "5", "rapid.nofailfile": "true"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	before := openSockets()
 	code := m.Run()
