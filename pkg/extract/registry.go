@@ -10,11 +10,13 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/extract/docx"
 	"github.com/docsvc/docsvc/pkg/extract/eml"
+	"github.com/docsvc/docsvc/pkg/extract/epub"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
+	"github.com/docsvc/docsvc/pkg/extract/xlsx"
 )
 
 // format is one line of the registry: the name that package detect gives a
@@ -39,7 +41,9 @@ func registry() []format {
 		{detect.Markdown, markdown.Version, markdown.Parse, nil},
 		{detect.Text, plain.Version, plain.Parse, nil},
 		{detect.EML, eml.Version, eml.Parse, nil},
+		{detect.EPUB, epub.Version, epub.Parse, nil},
 		{detect.PPTX, pptx.Version, pptx.Parse, nil},
+		{detect.XLSX, xlsx.Version, xlsx.Parse, nil},
 	}
 }
 
