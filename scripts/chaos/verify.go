@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -237,7 +238,7 @@ func (x *run) verifyJobs(ctx context.Context, f *findings) (states map[string]in
 	states = map[string]int{}
 	for i, n := range x.ledger.jobs {
 		status := hashes[i]["status"]
-		states[status]++
+		states[cmp.Or(status, "gone")]++
 		want := "0"
 		unsure := x.power.unsure(n.at)
 		switch {
