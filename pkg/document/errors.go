@@ -99,6 +99,10 @@ func redisError(doing string, err error) error {
 		return err
 	}
 	err = fmt.Errorf("%s: %w", doing, err)
+	if rq.IsFull(err) {
+		return &Error{Kind: Unavailable, Code: CodeQueueUnavailable, Err: err,
+			Detail: "The queue's memory is full and takes nothing in at the moment. Nothing was changed; try again when its operator has made room."}
+	}
 	if rq.IsUnavailable(err) {
 		return &Error{Kind: Unavailable, Code: CodeQueueUnavailable, Err: err,
 			Detail: "The queue can't be reached or takes nothing in at the moment. Nothing was changed; try again."}

@@ -26,7 +26,11 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, objstore.ErrUnavailable):
 		p = newProblem("storage_unavailable", "The storage can't be reached at the moment. Nothing was changed; try again.")
 	case rq.IsUnavailable(err):
-		p = newProblem("queue_unavailable", "Redis can't be reached or takes nothing in at the moment. Nothing was changed; try again.")
+		detail := "Redis can't be reached or takes nothing in at the moment. Nothing was changed; try again."
+		if rq.IsFull(err) {
+			detail = "Redis' memory is full. Nothing was changed; try again when its operator has made room."
+		}
+		p = newProblem("queue_unavailable", detail)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = newProblem("timed_out", "Redis or storage took too long to answer. Try again.")
 	default:

@@ -49,6 +49,14 @@ func IsUnavailable(err error) bool {
 	return false
 }
 
+// IsFull reports whether err means that Redis has reached its maxmemory. Then
+// it refuses what takes memory until somebody has made room; it serves reads,
+// deletions and signs of life.
+func IsFull(err error) bool {
+	var answer redis.Error
+	return errors.As(err, &answer) && strings.HasPrefix(answer.Error(), "OOM ")
+}
+
 // isWrongType reports that a key is of another type, said by a script or by
 // Redis itself.
 func isWrongType(err error) bool {

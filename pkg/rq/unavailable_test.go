@@ -113,7 +113,13 @@ func TestRefusingRedisLeavesEverything(t *testing.T) {
 			if name == "read-only" {
 				f.rdb.ConfigSet(ctx, "replica-serve-stale-data", "yes")
 			}
-			for op, do := range every(ctx, f.Client) {
+			ops := every(ctx, f.Client)
+			if name == "out of memory" {
+				for op := range passes(ctx, f.Client) {
+					delete(ops, op)
+				}
+			}
+			for op, do := range ops {
 				wantChange(t, f.change(func() {
 					if err := f.rdb.Do(ctx, c.on...).Err(); err != nil {
 						t.Fatal(err)
@@ -127,6 +133,57 @@ func TestRefusingRedisLeavesEverything(t *testing.T) {
 				}), "")
 			}
 		})
+	}
+}
+
+// passes are the transitions that a full Redis takes.
+func passes(ctx context.Context, c *Client) map[string]func() error {
+	ops := map[string]func() error{
+		"cancel started": func() error { _, err := c.Cancel(ctx, "j1"); return err },
+		"delete":         func() error { _, err := c.Delete(ctx, "j3", false); return err },
+		"delete started": func() error { _, err := c.Delete(ctx, "j1", true); return err },
+		"empty":          func() error { _, err := c.Empty(ctx, "q"); return err },
+		"delete keys": func() error {
+			return c.Apply(ctx, nil, []Effect{ZAdd("gone", 1, "d"), Del("doc")}, map[string]string{"document": "d"})
+		},
+	}
+	all := every(ctx, c)
+	for _, op := range []string{"heartbeat", "cancel"} {
+		ops[op] = all[op]
+	}
+	return ops
+}
+
+// A full Redis takes signs of life, or jobs that run would be taken from their
+// workers, and what makes room; whole, as one with room does.
+func TestAFullRedisTakesSignsOfLifeAndDeletions(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.RedisServer)
+	f := newFixture(t, s, Options{})
+	ctx := context.Background()
+	set := func(memory string) {
+		if err := f.rdb.ConfigSet(ctx, "maxmemory", memory).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for op, do := range passes(ctx, f.Client) {
+		changed := map[string]string{}
+		for _, memory := range []string{"0", "1"} {
+			if err := f.rdb.FlushAll(ctx).Err(); err != nil {
+				t.Fatal(err)
+			}
+			f.seed(oneOfEach + "HSET doc a b\n")
+			changed[memory] = f.change(func() {
+				set(memory)
+				if err := do(); err != nil {
+					t.Errorf("%s with maxmemory %s: %v", op, memory, err)
+				}
+				set("0")
+			})
+		}
+		if changed["0"] == "" || changed["0"] != changed["1"] {
+			t.Errorf("%s with room:\n%s\nfull:\n%s", op, changed["0"], changed["1"])
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/docsvc/docsvc/pkg/rq"
 )
 
 // outages says once when Redis goes away and once when it is back, however
@@ -32,8 +34,12 @@ func (o *outages) down(doing string, err error) {
 	defer o.mu.Unlock()
 	if len(o.waiting) == 0 {
 		o.since = o.clock()
-		o.log.Warn().Err(err).Str("waiting", doing).
-			Msg("redis cannot serve: waiting until it does; jobs in hand go on and their results are kept")
+		what := "redis cannot serve: waiting until it does; jobs in hand go on and their results are kept"
+		if rq.IsFull(err) {
+			what = "redis is full (maxmemory): waiting until it has room; jobs in hand go on and their results are kept. " +
+				"Raise its maxmemory, or delete what is not needed: docsvc documents delete, docsvc queue empty"
+		}
+		o.log.Warn().Err(err).Str("waiting", doing).Msg(what)
 	}
 	o.waiting[doing] = true
 }

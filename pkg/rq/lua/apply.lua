@@ -17,6 +17,12 @@ local function main()
     return refused
   end
   decide(effects)
+  for _, e in ipairs(effects) do
+    if e.op == 'DEL' and e.on then
+      full() -- what deletes keys makes room
+      break
+    end
+  end
   if #labels > 0 then
     event({}, labels)
   end

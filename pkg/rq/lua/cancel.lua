@@ -40,6 +40,7 @@ local function main()
     return early
   end
   decide(effects)
+  full()
   event({ 'job', j, 'queue', q, 'worker', status == 'started' and get(j, 'worker_name') or '', 'from', status,
     'to', 'canceled', 'reason', 'canceled' }, labels)
   receipt(token)

@@ -33,6 +33,7 @@ local function main()
     return early
   end
   decide(effects)
+  full()
   local worker = status == 'started' and get(j, 'worker_name')
   event({ 'job', j, 'queue', q, 'worker', worker or '', 'from', status, 'to', to, 'reason', 'deleted' }, labels)
   receipt(token)

@@ -55,6 +55,7 @@ end
 local function main()
   local token, q, n = take(), take(), taken()
   local replies = {}
+  full()
   for i = 1, n do
     local j, status, labels, effects = take(), take(), takelist(), takeeffects()
     replies[i] = remove(token .. ':' .. i, q, j, status, labels, effects)

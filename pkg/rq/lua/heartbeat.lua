@@ -18,6 +18,7 @@
 local function main()
   local token = take()
   local lost, expired, taken_over = {}, {}, {}
+  full()
   pulse()
 
   for _ = 1, taken() do

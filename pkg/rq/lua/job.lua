@@ -56,11 +56,15 @@ local function get(j, field)
   return nonempty(r('HGET', K.job(j), field))
 end
 
--- getnumber answers a number that can be counted with, so neither "nan" nor
+-- number answers a number that can be counted with, so neither "nan" nor
 -- "inf", which Lua reads too.
-local function getnumber(j, field)
-  local n = tonumber(get(j, field) or '')
+local function number(text)
+  local n = tonumber(text or '')
   return n and n > -1e15 and n < 1e15 and n or nil
+end
+
+local function getnumber(j, field)
+  return number(get(j, field))
 end
 
 -- expire gives the three keys of a job a time to live (rq/job.py, cleanup).
@@ -101,10 +105,11 @@ end
 -- key is no list the job is scheduled in a minute instead of being lost.
 local function enqueue(j, q, front)
   w('HSET', K.job(j), 'status', 'queued', 'enqueued_at', iso())
-  if not get(j, 'timeout') then
+  local had = r('HMGET', K.job(j), 'timeout', 'ttl') or {}
+  if not nonempty(had[1]) then
     w('HSET', K.job(j), 'timeout', '180')
   end
-  local ttl = getnumber(j, 'ttl')
+  local ttl = number(nonempty(had[2]))
   if ttl and ttl > 0 then
     expire(j, ttl)
   end
@@ -154,45 +159,70 @@ local function result(j, fields)
 end
 
 -- met reports whether child may run as far as its dependencies other than
--- parent go. Missing parents count as met, as in RQ.
+-- parent go. Missing parents count as met, as in RQ. It reads no further than
+-- the first that is not: a child of many parents is looked at as each one ends.
 local function met(child, parent, tolerant)
-  for _, p in ipairs(r('SMEMBERS', K.dependencies(child)) or {}) do
-    if p ~= parent then
-      local s = get(p, 'status')
-      if s and s ~= 'finished' and not (tolerant and s == 'failed') then
-        return false
+  local cursor = '0'
+  repeat
+    local page = r('SSCAN', K.dependencies(child), cursor, 'COUNT', '100')
+    for _, p in ipairs(page and page[2] or {}) do
+      if p ~= parent then
+        local s = get(p, 'status')
+        if s and s ~= 'finished' and not (tolerant and s == 'failed') then
+          return false
+        end
       end
     end
-  end
+    cursor = page and page[1] or '0'
+  until cursor == '0'
   return true
 end
 
--- release enqueues one deferred child and says so.
-local function release(child)
-  local q = get(child, 'origin')
-  if not q then
-    return false
-  end
+-- release enqueues one deferred child, onto queue q, and says so.
+local function release(child, q, front)
   event({ 'job', child, 'queue', q, 'from', 'deferred', 'to', 'queued', 'reason', 'dependency_met' })
   w('ZREM', K.deferred(q), child)
-  enqueue(child, q, get(child, 'enqueue_at_front') == '1')
+  enqueue(child, q, front)
+end
+
+-- freed reports whether child waited, and was released as what it waits for is
+-- met; parent is then of the status, or nil when no parent has just ended.
+local function freed(child, parent, status)
+  local had = r('HMGET', K.job(child), 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front') or {}
+  local q, tolerant = nonempty(had[2]), had[3] == '1'
+  if had[1] ~= 'deferred' or not q then
+    return false
+  end
+  local allowed = not parent or status == 'finished' or (status == 'failed' and tolerant)
+  if not allowed or not met(child, parent, tolerant) then
+    return false
+  end
+  release(child, q, had[4] == '1')
   return true
 end
 
 -- dependents enqueues the children of parent, which is now of the status
 -- (rq/queue.py, enqueue_dependents; rq/job.py, dependencies_are_met). Only
 -- children that are still deferred are taken: RQ would queue one again whose
--- parent is run twice.
+-- parent is run twice. Redis answers nobody else meanwhile, so that each child
+-- costs as few commands as it can.
 local function dependents(parent, status)
+  local gone = {}
+  local function forget()
+    if #gone > 0 then
+      w('SREM', K.dependents(parent), unpack(gone))
+      gone = {}
+    end
+  end
   for _, child in ipairs(r('SMEMBERS', K.dependents(parent)) or {}) do
-    if get(child, 'status') == 'deferred' then
-      local tolerant = get(child, 'allow_dependency_failures') == '1'
-      local allowed = status == 'finished' or (status == 'failed' and tolerant)
-      if allowed and met(child, parent, tolerant) and release(child) then
-        w('SREM', K.dependents(parent), child)
+    if freed(child, parent, status) then
+      gone[#gone + 1] = child
+      if #gone == 1000 then
+        forget()
       end
     end
   end
+  forget()
 end
 
 -- repeated enqueues a finished job again that has repeats left (rq/repeat.py):

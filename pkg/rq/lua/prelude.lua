@@ -114,7 +114,8 @@ local K = {
 -- persist) must stop the script before anything changed. It refuses the first
 -- write that needs memory, but would let everything through once one write
 -- went in; so every script writes its event or another growing write first,
--- and w ends the script with that error while nothing has been written.
+-- and w ends the script with that error while nothing has been written. Those
+-- that call full are not refused for want of memory.
 --
 -- So does what the user of Redis may not do, which r and w name. Once something
 -- has been written the script goes on to its end, because half of a transition
@@ -143,6 +144,14 @@ local function forbid(err, command, key)
     error('@@' .. what, 0)
   end
   forbidden = forbidden or what
+end
+
+-- full lets the script go on where Redis has reached its maxmemory, by a write
+-- that needs no memory and changes nothing. It is for what makes room, and for
+-- signs of life, which take none: a worker that can't give them would lose jobs
+-- that it runs. Whatever else Redis refuses, the first real write meets it again.
+local function full()
+  redis.pcall('DEL', NS .. 'none')
 end
 
 local function r(...)

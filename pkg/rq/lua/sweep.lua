@@ -19,8 +19,7 @@ local function main()
     local exists = r('EXISTS', K.job(j)) == 1
     if not exists then
       dangling = dangling + (w('ZREM', K.deferred(q), j) or 0)
-    elseif get(j, 'status') == 'deferred' and r('EXISTS', K.dependencies(j)) == 1
-      and met(j, nil, get(j, 'allow_dependency_failures') == '1') and release(j) then
+    elseif r('EXISTS', K.dependencies(j)) == 1 and freed(j) then
       for _, p in ipairs(r('SMEMBERS', K.dependencies(j)) or {}) do
         w('SREM', K.dependents(p), j)
       end
