@@ -1,0 +1,260 @@
+package xlsx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/blocktest"
+)
+
+func parse(t *testing.T, b book) blocktest.Document {
+	t.Helper()
+	d := blocktest.Parse(t, Parse, b.pack(t), block.Options{})
+	blocktest.Check(t, d, nil)
+	return d
+}
+
+func TestRows(t *testing.T) {
+	t.Parallel()
+	header := row(1, text("A1", "Name"), text("B1", "Value"))
+	for name, c := range map[string]struct{ data, want string }{
+		"a table with a header": {header + row(2, text("A2", "x"), num("B2", "1")), "table p1 with header: [Name|Value] [x|1]\n"},
+		"numbers alone have none": {row(1, num("A1", "1"), num("B1", "2")) + row(2, num("A2", "3"), num("B2", "4")),
+			"table p1: [1|2] [3|4]\n"},
+		"empty rows divide": {
+			row(1, text("B1", "Title")) + row(3, text("B3", "a"), text("C3", "b")) + row(4, num("B4", "1"), num("C4", "2")) + row(5) + row(6, text("B6", "c"), text("C6", "d")) + row(7, num("B7", "3")),
+			"paragraph p1: Title\ntable p1 with header: [a|b] [1|2]\ntable p1 with header: [c|d] [3]\n",
+		},
+		"values go on after an empty row": {header + row(2, text("A2", "x"), num("B2", "1")) + row(9, text("A9", "y"), num("B9", "2")),
+			"table p1 with header: [Name|Value] [x|1] [y|2]\n"},
+		"columns without anything are left out": {row(1, text("C1", "a"), text("XFD1", "b")) + row(2, num("XFD2", "2"), num("C2", "1")),
+			"table p1 with header: [a|b] [1|2]\n"},
+		"cells without references": {`<row><c t="str"><v>a</v></c><c><v>1</v></c></row><row><c t="str"><v>b</v></c><c r="Z"><v>2</v></c></row>`,
+			"table p1: [a|1] [b||2]\n"},
+		"kinds of values": {row(1, `<c r="A1" t="b"><v>1</v></c>`, `<c r="B1" t="e"><v>#N/A</v></c>`, `<c r="C1" t="d"><v>2024-05-06</v></c>`, `<c r="D1" t="s"><v>1</v></c>`, `<c r="E1" t="s"><v>99</v></c>`, `<c r="F1" t="b"><v>0</v></c>`,
+			`<c r="G1"><f>1+1</f><v>2</v></c>`, num("H1", "0.30000000000000004"), num("I1", "1E+25"), num("J1", "junk"), text("K1", "a_x000D_&#10;b")) + row(2, num("A2", "5")),
+			"table p1: [TRUE|#N/A|2024-05-06|rich text|FALSE|2|0.3|1e+25|junk|a⏎b] [5]\n"},
+		"formats": {row(1, `<c s="1"><v>45000.5</v></c>`, `<c s="2"><v>0.125</v></c>`, `<c s="3"><v>45000</v></c>`, `<c s="4"><v>0.75</v></c>`, `<c s="5"><v>1.5</v></c>`, `<c s="6"><v>1234.5</v></c>`, `<c s="99"><v>7</v></c>`, `<c s="3"><v>-1</v></c>`) + row(2, num("A2", "5")),
+			"table p1: [2023-03-15 12:00|12.5%|2023-03-15|18:00|36:00:00|1234.5|7|-1] [5]\n"},
+		"the same cell twice": {row(1, num("A1", "1"), num("A1", "2")) + row(2, num("A2", "3"), num("B2", "4")), "table p1: [1⏎2] [3|4]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := parse(t, book{
+				sheets:  []tab{{name: "S", data: c.data}},
+				strings: `<si><t>first</t></si><si><r><t>rich</t></r><r><rPr/><t xml:space="preserve"> text</t></r><rPh><t>no</t></rPh></si>`,
+				styles: `<numFmts><numFmt numFmtId="164" formatCode="dd/mm/yyyy hh:mm"/><numFmt numFmtId="165" formatCode="0.0%"/><numFmt numFmtId="166" formatCode="[h]:mm"/></numFmts>` +
+					`<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="14"/><xf numFmtId="20"/><xf numFmtId="166"/><xf numFmtId="4"/></cellXfs>`,
+			})
+			if got := blocktest.Outline(d.Blocks); got != "heading 1 p1: S\n"+c.want {
+				t.Errorf("got:\n%swant:\n%s", got, c.want)
+			}
+			if len(d.Warnings)+len(d.PageErrors) > 0 || d.Done != 1 {
+				t.Errorf("warnings %q, errors %q", d.Warnings, d.PageErrors)
+			}
+		})
+	}
+}
+
+func TestFormatCodes(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"General": "1.5", "0.00": "1.5", "#,##0.00 €": "1.5", "0%": "150%", "0.00%;[Red]-0.00%": "150.00%", `"day" 0`: "1.5", `0.00E+00`: "1.5",
+		"yyyy-mm-dd": "1900-01-01", `[$-409]d\-mmm\-yy;@`: "1900-01-01", "m/d/yy h:mm AM/PM": "1900-01-01 12:00", "h:mm:ss": "12:00", "mm:ss.0": "12:00",
+		"mmmm": "1900-01-01", "[h]:mm:ss": "36:00:00", "[mm]:ss": "36:00:00", `yyyy"年"m"月"`: "1900-01-01", "[Red]0": "1.5", "": "1.5", "[": "1.5", `"`: "1.5",
+	} {
+		if got := formatOf(code).number("1.5", false); got != want {
+			t.Errorf("%q: %q, want %q", code, got, want)
+		}
+	}
+	for days, want := range map[string]string{"0": "00:00", "1": "1900-01-01 00:00", "59": "1900-02-28 00:00", "61": "1900-03-01 00:00", "45000.999999": "2023-03-16 00:00", "2958466": "2958466", "NaN": "NaN", "1e300": "1e+300"} {
+		if got := (format{kind: dateAndClock}).number(days, false); got != want {
+			t.Errorf("%s days: %q, want %q", days, got, want)
+		}
+	}
+	if got := (format{kind: date}).number("1", true); got != "1904-01-02" {
+		t.Errorf("from 1904: %q", got)
+	}
+}
+
+func full() book {
+	return book{
+		props: `date1904="1"`,
+		sheets: []tab{
+			{name: "Data &amp; more", data: row(1, text("A1", "a"), `<c r="B1"><f>SUM(A:A)</f></c>`), rels: map[string]string{"c": "comments ../comments1.xml", "d": "drawing ../drawings/d.xml"}},
+			{name: "Empty"},
+			{name: "Secret", attrs: `state="veryHidden"`, data: row(1, text("A1", "b"))},
+		},
+		parts: map[string]string{
+			"comments1.xml": `<comments ` + xNS + `><authors><author>Ann  B.</author><author>tc={1-2}</author></authors><commentList><comment ref="A1" authorId="0"><text><r><t>Why</t></r><r><t> this?</t></r></text></comment>` +
+				`<comment ref="A2" authorId="1"><text><t>[Threaded comment]&#10;&#10;Your version&#10;&#10;Comment:&#10;    Really?</t></text></comment></commentList></comments>`,
+			"drawings/d.xml":            `<wsDr ` + xNS + `><sp><a:p><a:r><a:t>In a </a:t></a:r><a:r><a:t>box</a:t></a:r></a:p></sp><c:chart r:id="x"/></wsDr>`,
+			"drawings/_rels/d.xml.rels": relations(map[string]string{"x": "chart ../charts/c.xml"}),
+			"charts/c.xml":              `<c:chartSpace ` + xNS + `><c:title><a:p><a:r><a:t>Sales</a:t></a:r></a:p></c:title><c:v>12</c:v></c:chartSpace>`,
+		},
+	}
+}
+
+func TestSheets(t *testing.T) {
+	t.Parallel()
+	d := parse(t, full())
+	if got := blocktest.Outline(d.Blocks); got != "heading 1 p1: Data & more\nparagraph p1: a\nheading 1 p3: Secret\nparagraph p3: b\n" {
+		t.Errorf("got:\n%s", got)
+	}
+	asides := blocktest.Outline(d.Asides)
+	for _, want := range []string{"comment p1 (Ann B.): Why this?\n", "comment p1: Really?\n", "text_box p1: In a box\n", "text_box p1: Sales\n"} {
+		if !strings.Contains(asides, want) {
+			t.Errorf("no %q in\n%s", want, asides)
+		}
+	}
+	if len(d.Asides) != 4 || len(d.Warnings) != 2 || !strings.Contains(d.Warnings[0], "Secret") || !strings.HasPrefix(d.Warnings[1], block.TextIncomplete+"1 formulas") {
+		t.Errorf("%d asides, warnings %q", len(d.Asides), d.Warnings)
+	}
+	if d.Meta.Pages != 3 || d.Done != 3 {
+		t.Errorf("%d pages, %d done", d.Meta.Pages, d.Done)
+	}
+}
+
+func TestLargeTablesComeInPieces(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(row(1, text("B1", "Key"), text("C1", "Value")))
+	const n = 3000
+	for i := range n {
+		b.WriteString(row(i+2, text(fmt.Sprintf("B%d", i+2), strings.Repeat("k", 200)), num("C2", "1")))
+	}
+	b.WriteString(row(n+2, num("A1", "1"), num("B1", "1"))) // a column that wasn't there before
+	d := parse(t, book{sheets: []tab{{data: b.String()}}})
+	rows := 0
+	for i, b := range d.Blocks[:len(d.Blocks)-1] {
+		rows += len(b.Rows)
+		if b.Continues != (i > 0) || b.HeaderRow != (i == 0) {
+			t.Fatalf("piece %d: continues %v, header %v", i, b.Continues, b.HeaderRow)
+		}
+	}
+	last := d.Blocks[len(d.Blocks)-1]
+	if rows+len(last.Rows) != n+2 || len(d.Blocks) < 3 || last.Continues || last.HeaderRow {
+		t.Errorf("%d rows in %d pieces, the last %+v", rows, len(d.Blocks), last.Continues)
+	}
+}
+
+func TestStrewnCellsTakeNoMoreThanTheyAre(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 3000 {
+		name := ""
+		for c := i + 1; c > 0; c = (c - 1) / 26 {
+			name = string(rune('A'+(c-1)%26)) + name
+		}
+		b.WriteString(row(i+1, num(name, "1")))
+	}
+	d := parse(t, book{sheets: []tab{{data: b.String()}}})
+	cells := 0
+	for _, b := range d.Blocks {
+		for _, r := range b.Rows {
+			cells += len(r)
+		}
+	}
+	if cells > 40000 {
+		t.Errorf("%d cells made of 3000", cells)
+	}
+	long := strings.Repeat("x", wideRow)
+	d = parse(t, book{sheets: []tab{{data: row(1, text("A1", "a"), text("B1", "b")) + row(2, text("A2", long), text("B2", "c"))}}})
+	if got := blocktest.Outline(d.Blocks); got != "table p1: [a|b]\nparagraph p1: "+long+"\nparagraph p1: c\n" {
+		t.Errorf("a wide row: %.200s", got)
+	}
+}
+
+func TestOneDamagedSheetLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	f := book{sheets: []tab{{name: "A", data: row(1, num("A1", "1"))}, {name: "B", data: row(1, num("A1", "2")) + "<row><c>"}, {name: "C", data: "</x>"}, {name: "D"}}}
+	f.parts = map[string]string{"worksheets/sheet1.xml": "<html/>", "sharedStrings.xml": "<sst><si>"}
+	d := blocktest.Parse(t, Parse, f.pack(t), block.Options{})
+	if len(d.Blocks) != 4 || len(d.PageErrors) != 2 || len(d.Warnings) != 2 || d.Done != 4 {
+		t.Errorf("%s errors %q, warnings %q, %d done", blocktest.Outline(d.Blocks), d.PageErrors, d.Warnings, d.Done)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	three := book{sheets: []tab{{data: row(1, num("A1", "1"))}, {}, {}}}
+	for name, c := range map[string]struct {
+		raw  []byte
+		o    block.Options
+		code string
+	}{
+		"no sheets":       {book{}.pack(t), block.Options{}, block.CodeNoText},
+		"empty sheets":    {book{sheets: []tab{{name: "x"}}}.pack(t), block.Options{}, block.CodeNoText},
+		"only damage":     {book{sheets: []tab{{name: "x", data: "<"}}}.pack(t), block.Options{}, block.CodeCorrupt},
+		"too many sheets": {three.pack(t), block.Options{MaxPages: 2}, block.CodeTooLarge},
+		"no zip":          {[]byte("PK\x03\x04 no"), block.Options{}, block.CodeCorrupt},
+		"cut short":       {three.pack(t)[:900], block.Options{}, block.CodeCorrupt},
+		"no main part":    {zipOf(t, map[string]string{"[Content_Types].xml": "<Types/>"}), block.Options{}, block.CodeCorrupt},
+		"another root":    {book{parts: map[string]string{"workbook.xml": "<x/>"}}.pack(t), block.Options{}, block.CodeCorrupt},
+		"deep":            {book{sheets: []tab{{data: strings.Repeat("<row>", 600)}}}.pack(t), block.Options{}, block.CodeBomb},
+		"too deep":        {three.pack(t), block.Options{MaxNesting: 2}, block.CodeBomb},
+		"expanding":       {book{sheets: []tab{{data: strings.Repeat("<row/>", 2<<20)}}}.pack(t), block.Options{}, block.CodeBomb},
+		"many strings":    {book{sheets: []tab{{}}, strings: strings.Repeat("<si/>", 2<<20)}.pack(t), block.Options{}, block.CodeBomb},
+		"over the budget": {book{sheets: []tab{{data: strings.Repeat(row(1, num("A1", "1")), 1000)}}}.pack(t), block.Options{MaxExpanded: 10 << 10}, block.CodeBomb},
+	} {
+		if d, err := blocktest.Try(t, Parse, c.raw, c.o); blocktest.Code(err) != c.code {
+			t.Errorf("%s: %v, %d blocks", name, err, len(d.Blocks))
+		}
+	}
+}
+
+func TestOnlyThePagesLeft(t *testing.T) {
+	t.Parallel()
+	f := book{}
+	for i := range 5 {
+		f.sheets = append(f.sheets, tab{data: row(1, num("A1", fmt.Sprint(i+1)))})
+	}
+	d := blocktest.Parse(t, Parse, f.pack(t), block.Options{Pages: block.PageRange{From: 2, Skip: []int{4}}})
+	if got := blocktest.Outline(d.Blocks); got != "paragraph p2: 2\nparagraph p3: 3\nparagraph p5: 5\n" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestErrorsOfTheSinkEndTheParse(t *testing.T) {
+	t.Parallel()
+	raw := full().pack(t)
+	gone := errors.New("reader gone")
+	for after := range 10 {
+		s := &blocktest.Sink{Err: gone, FailAfter: after}
+		if err := Parse(context.Background(), blocktest.File(t, raw), int64(len(raw)), block.Options{}, s); !errors.Is(err, gone) {
+			t.Errorf("after %d calls: %v", after, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	large := book{sheets: []tab{{data: strings.Repeat(row(1, num("A1", "1")), 2000)}}}.pack(t)
+	if err := Parse(ctx, blocktest.File(t, large), int64(len(large)), block.Options{}, &blocktest.Sink{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(full().pack(f))
+	f.Add([]byte("PK\x03\x04"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		d, err := blocktest.Try(t, Parse, raw, block.Options{MaxExpanded: 4 << 20})
+		blocktest.Check(t, d, err)
+	})
+}
+
+// FuzzSheet mutates the XML itself, which hardly any mutant of the packed file
+// reaches.
+func FuzzSheet(f *testing.F) {
+	f.Add(row(1, text("A1", "a"), num("B1", "2"))+row(3, `<c r="ZZ3" s="1" t="s"><v>0</v></c>`), `<si><r><t>x</t></r></si>`, `h:mm;[Red]"x"\y`)
+	f.Add(`<row><c><f/></c><c t="b"><v>1</v></c></row>`, "", "0.00%")
+	f.Fuzz(func(t *testing.T, rows, list, code string) {
+		code = strings.NewReplacer("&", "", "<", "", `"`, "&quot;").Replace(code)
+		b := book{sheets: []tab{{name: "S", data: rows}}, strings: list, styles: `<numFmts><numFmt numFmtId="170" formatCode="` + code + `"/></numFmts><cellXfs><xf/><xf numFmtId="170"/></cellXfs>`}
+		d, err := blocktest.Try(t, Parse, b.pack(t), block.Options{MaxExpanded: 4 << 20})
+		blocktest.Check(t, d, err)
+	})
+}
