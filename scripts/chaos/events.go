@@ -80,9 +80,3 @@ func (e *events) byJob() map[string][]event {
 	}
 	return jobs
 }
-
-func (e *events) count() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.all)
-}
