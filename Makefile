@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop chaos mutants model fuzz lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop chaos mutants model fuzz document-mutants lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets

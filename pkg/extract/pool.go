@@ -94,13 +94,11 @@ var ErrClosed = errors.New("extraction pool is closed")
 // Pool runs parsers in child processes of the same binary, so that a crash, a
 // hang or a bomb costs one document and nothing else.
 type Pool struct {
-	o       PoolOptions
-	slots   chan struct{} // one per document in work
-	started threadOwner   // children that read documents
-	makers  threadOwner   // children that compile
-	code    compiledCode
-	rss     func(pid int) (int64, bool)
-	bound   func(pid int, extra int64) error // cage.LimitMemory
+	o     PoolOptions
+	slots chan struct{} // one per document in work
+	code  compiledCode
+	rss   func(pid int) (int64, bool)
+	bound func(pid int, extra int64) error // cage.LimitMemory
 
 	mu     sync.Mutex
 	idle   []*child // the one used last is at the end
@@ -320,7 +318,10 @@ func (p *Pool) Close() error {
 	}
 	p.mu.Unlock()
 	p.reaped.Wait()
-	for _, t := range p.threads {
+	p.mu.Lock()
+	threads := slices.Clone(p.threads) // a compile that just ended may add one, which nothing starts on
+	p.mu.Unlock()
+	for _, t := range threads {
 		t.stop()
 	}
 	return nil

@@ -7,7 +7,7 @@
 //   - no_new_privs: nothing that the process starts gains rights.
 //   - Landlock (5.13 and later): files can be opened only below the directories
 //     named, TCP neither bound nor connected (6.7). The parent puts it on the thread that
-//     starts the child (Thread.Restrict), so that it holds from the child's
+//     starts the child (RestrictThread), so that it holds from the child's
 //     first instruction on, on all of its threads, with and without cgo.
 //   - seccomp: the system calls that Go's runtime and the parsers use are
 //     allowed and every other one fails with EPERM: no sockets, no exec, no

@@ -81,9 +81,9 @@ func setLimits(compiling bool) error {
 }
 
 // LimitMemory lets a child have extra bytes of private memory beyond what it
-// has mapped now, less than that of all its parsers and the runtime together
-// never being right: the runtime reserves more than it uses. It is what stops
-// one huge allocation, which nobody sees coming. 0 lifts the limit.
+// has mapped now: an absolute limit would have to guess how much the runtime
+// reserves without using it. It is what stops one huge allocation, which nobody
+// sees coming. 0 lifts the limit.
 func LimitMemory(pid int, extra int64) error {
 	most := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	if extra > 0 {

@@ -63,7 +63,7 @@ func landlockABI() (int, error) {
 	case errors.Is(errno, unix.ENOSYS):
 		return 0, errors.New("this kernel has no Landlock (5.13 and later have)")
 	case errors.Is(errno, unix.EOPNOTSUPP):
-		return 0, errors.New("Landlock is switched off in this kernel (boot parameter lsm=)")
+		return 0, errors.New("this kernel has Landlock switched off (boot parameter lsm=)")
 	case errno != 0:
 		return 0, fmt.Errorf("asking for Landlock: %w", errno)
 	}

@@ -20,7 +20,7 @@
 // file but the one it reads: the sandbox has an empty file system.
 //
 // Compiling PDFium takes about 2 seconds and 400 MB. Compile does that once and keeps the
-// result below a directory that is this user's own (cache.go), from where it loads in
+// result below a directory that is this user's own (package code), from where it loads in
 // under 100 ms. Without Options.CacheDir every Reader compiles for itself.
 package pdf
 
