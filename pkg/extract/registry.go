@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/csv"
 	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/extract/docx"
 	"github.com/docsvc/docsvc/pkg/extract/eml"
@@ -16,6 +17,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
+	"github.com/docsvc/docsvc/pkg/extract/rtf"
 	"github.com/docsvc/docsvc/pkg/extract/xlsx"
 )
 
@@ -42,8 +44,10 @@ func registry() []format {
 		{detect.Text, plain.Version, plain.Parse, nil},
 		{detect.EML, eml.Version, eml.Parse, nil},
 		{detect.EPUB, epub.Version, epub.Parse, nil},
+		{detect.RTF, rtf.Version, rtf.Parse, nil},
 		{detect.PPTX, pptx.Version, pptx.Parse, nil},
 		{detect.XLSX, xlsx.Version, xlsx.Parse, nil},
+		{detect.CSV, csv.Version, csv.Parse, nil},
 	}
 }
 
