@@ -2,6 +2,7 @@ package rq
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -189,6 +190,66 @@ func TestMaintenancePushesBackFromTheIntermediateList(t *testing.T) {
 			+ rq:queue:q:intermediate [running]`)
 		if m.Intermediate != 1 || m.Dangling != 1 {
 			t.Errorf("maintained %+v", m)
+		}
+	})
+}
+
+// What a job's earlier life left in an intermediate list is not a second entry
+// of the job, on its queue or on one that it isn't of.
+func TestMaintenanceDropsLeftOversOfTheIntermediateList(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		f.seed(`
+			HSET rq:job:head status queued origin q data {call} timeout 60
+			HSET rq:job:tail status created origin q data {call} timeout 60
+			HSET rq:job:moved status queued origin other data {call} timeout 60
+			RPUSH rq:queue:q head`)
+		f.rdb.RPush(t.Context(), "rq:queue:q", slices.Repeat([]any{"x"}, 10000)...)
+		f.seed(`
+			RPUSH rq:queue:q tail
+			RPUSH rq:queue:other moved
+			RPUSH rq:queue:q:intermediate head tail moved`)
+		before := f.rdb.LRange(t.Context(), "rq:queue:q", 0, -1).Val()
+		f.maintain()
+		f.now = noon.Add(61 * time.Second)
+		if m := f.maintain(); m.Intermediate != 0 || m.Dangling != 3 {
+			t.Errorf("maintained %+v", m)
+		}
+		if after := f.rdb.LRange(t.Context(), "rq:queue:q", 0, -1).Val(); !slices.Equal(after, before) {
+			t.Errorf("the queue has %d entries, had %d", len(after), len(before))
+		}
+		if n := f.rdb.Exists(t.Context(), "rq:queue:q:intermediate").Val(); n != 0 {
+			t.Error("the intermediate list has entries")
+		}
+	})
+}
+
+// RQ's mark of a job that was seen in the intermediate list stays for a day
+// after the job has begun. It says nothing of the job's next time there.
+func TestMaintenanceSeesAJobEnqueuedAgainForTheFirstTime(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		f.seed(`
+			HSET rq:job:again status queued origin q data {call} timeout 60 enqueued_at 2026-11-23T11:59:00.000000Z
+			HSET rq:job:skewed status queued origin q data {call} timeout 60 enqueued_at 2027-11-23T11:59:00.000000Z
+			SET rq:queue:q:intermediate:first_seen:again 1795435100.5
+			SET rq:queue:q:intermediate:first_seen:skewed 1795435100.5
+			RPUSH rq:queue:q:intermediate again skewed`)
+		if m := f.maintain(); m.Intermediate != 1 {
+			t.Errorf("maintained %+v", m)
+		}
+		mark := "rq:queue:q:intermediate:first_seen:again"
+		if got := f.rdb.Get(t.Context(), mark).Val(); got != "1795435200.25" || f.rdb.TTL(t.Context(), mark).Val() < 23*time.Hour {
+			t.Errorf("seen at %s, the mark lives for %v", got, f.rdb.TTL(t.Context(), mark).Val())
+		}
+		f.now = noon.Add(61 * time.Second)
+		if m := f.maintain(); m.Intermediate != 1 {
+			t.Errorf("maintained %+v", m)
+		}
+		if list := f.rdb.LRange(t.Context(), "rq:queue:q", 0, -1).Val(); !slices.Equal(list, []string{"again", "skewed"}) {
+			t.Errorf("the queue has %v", list)
 		}
 	})
 }

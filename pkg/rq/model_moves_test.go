@@ -150,10 +150,11 @@ func (x *machine) maintainBetween(q string) {
 		case j == nil:
 			m.between[q] = without1(m.between[q], id)
 			delete(m.seen, at)
-		case !known:
-			m.seen[at] = x.sec()
-		case x.sec()-seen > 60:
-			if j.status == StatusQueued {
+		case !known, j.enqueued.After(seen): // another entry of it was seen
+			m.seen[at] = x.now
+		case x.sec()-seen.Unix() > 60:
+			// One of an earlier life of the job is only removed.
+			if j.status == StatusQueued && j.queue == q && !slices.Contains(m.queues[q], id) {
 				m.push(j, true)
 			}
 			m.between[q] = without1(m.between[q], id)

@@ -20,7 +20,8 @@ type model struct {
 	queues, between                                map[string][]string         // entries, head first; between: RQ's intermediate lists
 	scheduled, deferred, failed, canceled, results map[string]map[string]int64 // registries by queue; results: rq:finished
 	children                                       map[string][]string         // rq:job:J:dependents
-	seen                                           map[string]int64            // first_seen of queue/job
+	seen                                           map[string]time.Time        // first_seen of queue/job
+	now                                            func() time.Time
 	deaths                                         map[string]int
 	late, dropped                                  map[string]int
 	runs                                           []*modelRun
@@ -38,6 +39,7 @@ type modelJob struct {
 	returned                 int
 	tolerant, front, waiting bool // waiting: its own set of dependencies exists
 	parent                   string
+	enqueued                 time.Time // when it was last put on its queue
 }
 
 // modelRun is one execution. It holds its job while it is in rq:wip; a lease
@@ -56,8 +58,8 @@ func (r *modelRun) GoString() string {
 	return r.c.Execution.Member()[:8] + " of " + r.c.Execution.Worker
 }
 
-func newModel() *model {
-	m := &model{jobs: map[string]*modelJob{}, children: map[string][]string{}, seen: map[string]int64{}, deaths: map[string]int{},
+func newModel(now func() time.Time) *model {
+	m := &model{now: now, jobs: map[string]*modelJob{}, children: map[string][]string{}, seen: map[string]time.Time{}, deaths: map[string]int{},
 		late: map[string]int{}, dropped: map[string]int{}, foreign: map[string]bool{}}
 	m.queues, m.between = map[string][]string{}, map[string][]string{}
 	for _, r := range []*map[string]map[string]int64{&m.scheduled, &m.deferred, &m.failed, &m.canceled, &m.results} {
@@ -138,7 +140,7 @@ func newMachine(t *rapid.T, f *fixture) *machine {
 	}
 	f.Client = New(f.rdb, o)
 	f.fixedTime = func() time.Time { return f.now }
-	x := &machine{fixture: f, t: t, m: newModel(), last: map[string]lastEnd{}}
+	x := &machine{fixture: f, t: t, m: newModel(f.fixedTime), last: map[string]lastEnd{}}
 	var births []WorkerBirth
 	for i, w := range modelWorkers {
 		births = append(births, WorkerBirth{Name: w, Queues: modelQueues, Host: "h", BootID: "b", PID: i + 1})
@@ -190,7 +192,7 @@ func without1(list []string, id string) []string {
 }
 
 func (m *model) push(j *modelJob, front bool) {
-	j.status = StatusQueued
+	j.status, j.enqueued = StatusQueued, m.now()
 	if front {
 		m.queues[j.queue] = append([]string{j.id}, m.queues[j.queue]...)
 	} else {

@@ -10,7 +10,11 @@
 -- An id in the intermediate list belongs to a Python worker between taking
 -- and starting it. As in RQ it counts as stuck when it is seen again after
 -- 60 s and no execution has it; RQ then fails it, we put it back to the head,
--- since it was never started.
+-- since it was never started. One that is a left-over of an earlier life of its
+-- job, which waits in the list or has another queue by now, is only removed: a
+-- Python worker would run the job once for every entry. And a job that was put
+-- on its queue since it was seen is seen for the first time: RQ leaves the mark
+-- of one that began in the meantime for a day.
 
 -- running reports whether an execution of j is in rq:wip.
 local function running(j, q)
@@ -20,6 +24,19 @@ local function running(j, q)
     end
   end
   return false
+end
+
+-- waits reports whether j stands in the list of q, near one of its ends: Redis
+-- answers nobody while it walks through a long list.
+local function waits(j, q)
+  return r('LPOS', K.queue(q), j, 'MAXLEN', '10000') or r('LPOS', K.queue(q), j, 'RANK', '-1', 'MAXLEN', '10000')
+end
+
+-- again reports whether j was put on its queue since it was seen, unix seconds:
+-- then another entry of it was seen. A time to come is of a wrong clock.
+local function again(j, seen)
+  local enqueued = get(j, 'enqueued_at') or ''
+  return enqueued > iso(math.floor(seen), math.floor(seen % 1 * 1000000)) and enqueued <= iso()
 end
 
 local function workers(q)
@@ -45,9 +62,12 @@ local function intermediate(q)
       w('DEL', K.first_seen(q, j))
       dangling = dangling + 1
     elseif not w('SET', K.first_seen(q, j), float(), 'NX', 'EX', '86400') then
-      local seen = tonumber(r('GET', K.first_seen(q, j)) or '') or sec
-      if sec - seen > 60 then
-        if status == 'queued' or status == 'created' then
+      local seen = number(r('GET', K.first_seen(q, j))) or sec
+      if again(j, seen) then
+        w('SET', K.first_seen(q, j), float(), 'EX', '86400')
+      elseif sec - seen > 60 then
+        local fresh = status == 'queued' or status == 'created'
+        if fresh and (get(j, 'origin') or q) == q and not waits(j, q) then
           event({ 'job', j, 'queue', q, 'from', status, 'to', 'queued', 'reason', 'intermediate' })
           enqueue(j, q, true)
           pushed = pushed + 1

@@ -49,11 +49,12 @@ local function int(n)
   return string.format('%.0f', n)
 end
 
--- iso is now as RQ writes it in job and worker hashes. The date is computed
--- from the day number as in Howard Hinnant's "chrono-compatible date
--- algorithms", civil_from_days.
-local function iso()
-  local days, s = math.floor(sec / 86400), sec % 86400
+-- iso is a moment, or now, as RQ writes it in job and worker hashes: unix
+-- seconds and microseconds. The date is computed from the day number as in
+-- Howard Hinnant's "chrono-compatible date algorithms", civil_from_days.
+local function iso(at, micros)
+  at, micros = at or sec, micros or usec
+  local days, s = math.floor(at / 86400), at % 86400
   local z = days + 719468
   local era = math.floor(z / 146097)
   local doe = z - era * 146097
@@ -64,7 +65,7 @@ local function iso()
   local m = mp < 10 and mp + 3 or mp - 9
   local y = yoe + era * 400 + (m <= 2 and 1 or 0)
   return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', y, m, d,
-    math.floor(s / 3600), math.floor(s % 3600 / 60), s % 60, usec)
+    math.floor(s / 3600), math.floor(s % 3600 / 60), s % 60, micros)
 end
 
 -- float is now as RQ writes it in executions and results: unix seconds in the
