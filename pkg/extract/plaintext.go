@@ -22,7 +22,7 @@ func PlainText(d *Document) string {
 	switch d.Format {
 	case detect.Markdown:
 		p.inline = markdown.Plain
-	case detect.DOCX:
+	case detect.DOCX, detect.RTF, detect.DOC:
 		p.inline = func(s string) string { return noteMark.ReplaceAllString(s, "[$1]") }
 	}
 	for i, next := 0, 0; i < len(d.Blocks); i = next {
