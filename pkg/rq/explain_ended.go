@@ -55,9 +55,15 @@ func (c *Client) explainFailed(ctx context.Context, x *Explanation, ended time.T
 	if err != nil {
 		return err
 	}
-	if x.ErrorCode == "unknown_function" || strings.HasPrefix(x.Error, "no function ") {
-		x.say(CauseUnknownFunction, "%s refused it at %s: it knows no function %q; once a worker that does listens to queue %s: docsvc queue retry %s",
-			upper(workerText(x.Worker)), x.at(ended), x.Func, x.Queue, x.JobID)
+	callback, isCallback := strings.CutPrefix(x.Error, "no callback ")
+	if x.ErrorCode == "unknown_function" || isCallback || strings.HasPrefix(x.Error, "no function ") {
+		missing := fmt.Sprintf("function %q", x.Func)
+		if isCallback {
+			callback, _, _ = strings.Cut(callback, " on this worker")
+			missing = "callback " + callback
+		}
+		x.say(CauseUnknownFunction, "%s refused it at %s: it knows no %s; once a worker that does listens to queue %s: docsvc queue retry %s",
+			upper(workerText(x.Worker)), x.at(ended), missing, x.Queue, x.JobID)
 		return nil
 	}
 	left := ""

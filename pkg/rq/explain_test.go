@@ -97,6 +97,10 @@ var explainCases = []struct {
 		HSET rq:job:j1 status failed origin q data {call} worker_name w1 ended_at 2026-11-23T11:59:00.000000Z
 		XADD docsvc:events 1795435140000-0 job j1 queue q worker w1 from started to failed reason failed error_code unknown_function document d1`, CauseUnknownFunction,
 		`Worker w1 refused it at 2026-11-23T11:59:00Z (1m 0s ago): it knows no function "app.work"; once a worker that does listens to queue q: docsvc queue retry j1.`},
+	{"unknown callback", `
+		HSET rq:job:j1 status failed origin q data {call} worker_name w1 ended_at 2026-11-23T11:59:00.000000Z
+		XADD rq:results:j1 1795435140000-0 type 2 worker_name w1 exc_string eJw1zNENgCAMhOFVLgzgAm7hBgWbgJA2UAjri1FfL99/oghUiqeQ4TpZtq1rOR1U0GMyTG2Z247UkUWnQVR4w8F18OBlGJd6zMgC+vRa6eera0Ps+XuLegNQ1ClN`, CauseUnknownFunction,
+		`Worker w1 refused it at 2026-11-23T11:59:00Z (1m 0s ago): it knows no callback "tasks.told"; once a worker that does listens to queue q: docsvc queue retry j1.`},
 	{"stopped", `HSET rq:job:j1 status stopped origin q data {call} worker_name w1 ended_at 2026-11-23T11:59:00.000000Z`, CauseStopped,
 		"It was stopped at 2026-11-23T11:59:00Z (1m 0s ago) on worker w1"},
 	{"canceled", `
