@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/docsvc/docsvc/pkg/cleanup"
+	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/rq"
 )
 
@@ -63,7 +65,7 @@ or s; -1 is for ever.`,
 			return s.redisError(err)
 		}
 		if !quiet {
-			a.sayUnserved(ctx, s, job.Queue)
+			a.sayUnserved(ctx, s, job.Queue, spec.Func)
 		}
 		view := enqueuedJob{ID: job.ID, Status: string(job.Status), Queue: job.Queue, Description: job.Description}
 		return out.print(a.stdout, view, func(w io.Writer) error {
@@ -101,10 +103,16 @@ func enqueueFlags(f *pflag.FlagSet, line *rq.CommandLine, retries *int) {
 	f.StringVarP(&line.Serializer, "serializer", "S", "pickle", "pickle or json, as the queue's workers expect it")
 }
 
-// sayUnserved says on stderr that nobody works on a queue.
-func (a *app) sayUnserved(ctx context.Context, s *services, queue string) {
+// sayUnserved says on stderr that nobody works on a queue, and which worker
+// would know the function.
+func (a *app) sayUnserved(ctx context.Context, s *services, queue, function string) {
 	info, err := s.queue.QueueInfo(ctx, []string{queue})
-	if err == nil && len(info) == 1 && info[0].Workers == 0 {
-		fmt.Fprintf(a.stderr, "docsvc: no worker listens to %s yet; docsvc's own: docsvc worker --queues %s\n", queue, queue)
+	if err != nil || len(info) != 1 || info[0].Workers != 0 {
+		return
 	}
+	start := fmt.Sprintf("docsvc's own don't know %s; start one that does, e.g. rq worker %s", function, queue)
+	if function == document.ProcessFunc || function == document.ObjectFunc || function == cleanup.Func {
+		start = "start one: docsvc worker --queues " + queue
+	}
+	fmt.Fprintf(a.stderr, "docsvc: no worker listens to %s yet; %s\n", printable(queue), printable(start))
 }

@@ -138,9 +138,13 @@ func printJob(w io.Writer, j *httpapi.Job) error {
 	for _, f := range [][2]string{
 		{"job", j.ID}, {"status", j.Status}, {"queue", j.Origin}, {"position", position}, {"call", j.Description},
 		{"created", when(j.CreatedAt)}, {"enqueued", when(j.EnqueuedAt)}, {"started", when(j.StartedAt)}, {"ended", when(j.EndedAt)},
-		{"worker", text(j.WorkerName)}, {"error", strings.TrimSpace(text(j.ExcInfo))},
+		{"worker", text(j.WorkerName)},
 	} {
 		rows = append(rows, []string{f[0], dash(f[1])})
+	}
+	field := "error" // of Python it is a traceback
+	for line := range strings.SplitSeq(dash(strings.TrimSpace(text(j.ExcInfo))), "\n") {
+		rows, field = append(rows, []string{field, line}), ""
 	}
 	return table(w, []string{"FIELD", "VALUE"}, rows)
 }

@@ -57,7 +57,7 @@ func (a *app) queueSuspendCommand() *cobra.Command {
 			if duration != "" {
 				var err error
 				if d, err = rq.ParseSeconds(duration); err != nil || d < time.Second {
-					return &usageError{message: fmt.Sprintf("--duration %s is not at least a second", duration), hint: "e.g. --duration 90, --duration 10m"}
+					return &usageError{message: fmt.Sprintf("--duration %q is no length of time of at least a second", duration), hint: "e.g. --duration 90, --duration 10m"}
 				}
 			}
 			if err := s.queue.Suspend(ctx, d); err != nil {

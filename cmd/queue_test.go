@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestQueueSuspendAndResume(t *testing.T) {
 		t.Errorf("suspended for %s: %+v", left, state)
 	}
 	for _, d := range []string{"0", "-5", "soon", "10ms"} {
-		s.fails(exitUsage, []string{"--duration " + d + " is not at least a second"}, "suspend", "--duration", d)
+		s.fails(exitUsage, []string{fmt.Sprintf("--duration %q is no length of time of at least a second", d)}, "suspend", "--duration", d)
 	}
 	for _, command := range []string{"info", "workers"} {
 		if out, _, status := s.run(command); status != exitDone || !strings.Contains(out, "workers are suspended until ") {
