@@ -95,7 +95,11 @@ func (s *Service) audited(ctx context.Context) error {
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return redisError("noting the end of the audit", err)
 	}
-	if first.Val() {
+	switch {
+	case !first.Val():
+	case seeded.Val() == "":
+		s.c.Log.Info().Msg("the loss ledger begins: each document that is accepted is accounted for from now on")
+	default:
 		s.c.Log.Info().Str("documents", seeded.Val()).Msg("the loss ledger is complete: the documents from before it have been counted")
 	}
 	return nil
