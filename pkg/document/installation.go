@@ -79,6 +79,27 @@ func (s *Service) EnsureInstallation(ctx context.Context) error {
 	return s.CheckInstallation(ctx)
 }
 
+// CheckBucket tells a bucket that was emptied, or removed and made anew, from
+// one in which just an object is missing: the first has lost the installation's
+// id, too. What is missing there may come back with the rest. Errors:
+// Unavailable, Conflict installation_mismatch.
+func (s *Service) CheckBucket(ctx context.Context) error {
+	id, err := s.rdb.Get(ctx, s.k.installation()).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return redisError("reading the installation id", err)
+	}
+	marked, err := s.bucketInstallation(ctx)
+	if err != nil || marked != "" {
+		return err
+	}
+	return &Error{Kind: Unavailable, Code: CodeStorageUnavailable, Detail: fmt.Sprintf(
+		"Bucket %s has lost its %s: it was emptied, or removed and made anew. Restore what was in it. If that is gone for good, store {\"installation\": %q} as %s%s.",
+		s.store.Bucket(), installationObject, id, s.store.Prefix(), installationObject)}
+}
+
 // mustBeInstalled does EnsureInstallation until it has succeeded once, and
 // gives the condition under which a document may be made: that Redis still is
 // the one that was seen with this bucket, and was not emptied since. No upload

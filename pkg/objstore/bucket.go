@@ -11,7 +11,7 @@ import (
 func (s *Store) EnsureBucket(ctx context.Context) error {
 	ok, err := s.internal.BucketExists(ctx, s.bucket)
 	if err != nil {
-		return wrap(ctx, "ping", "", err)
+		return s.wrap(ctx, "ping", "", err)
 	}
 	if ok {
 		return nil
@@ -20,14 +20,14 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 	if minio.ToErrorResponse(err).Code == minio.BucketAlreadyOwnedByYou {
 		return nil // another process was faster
 	}
-	return wrap(ctx, "make bucket", "", err)
+	return s.wrap(ctx, "make bucket", "", err)
 }
 
 // Ping tries once whether the bucket can be reached with these credentials.
 func (s *Store) Ping(ctx context.Context) error {
 	ok, err := s.once.BucketExists(ctx, s.bucket)
 	if err != nil {
-		return wrap(ctx, "ping", "", err)
+		return s.wrap(ctx, "ping", "", err)
 	}
 	if !ok {
 		return s.noBucket("ping", "")

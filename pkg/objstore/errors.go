@@ -105,6 +105,16 @@ func wrap(ctx context.Context, op, key string, err error) error {
 	return e
 }
 
+// wrap names the bucket where it is that which is missing: stores don't.
+func (s *Store) wrap(ctx context.Context, op, key string, err error) error {
+	err = wrap(ctx, op, key, err)
+	var own *Error
+	if errors.As(err, &own) && own.Code == minio.NoSuchBucket {
+		return s.noBucket(op, key)
+	}
+	return err
+}
+
 func kind(r minio.ErrorResponse) error {
 	switch r.Code {
 	case minio.NoSuchKey, minio.NoSuchVersion:

@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context, prefix, startAfter string) iter.Seq2[O
 		opts.FetchOwner = &noOwner
 		for info := range s.internal.ListObjectsIter(ctx, s.bucket, opts) {
 			if info.Err != nil {
-				yield(Object{}, wrap(ctx, "list", prefix, info.Err))
+				yield(Object{}, s.wrap(ctx, "list", prefix, info.Err))
 				return
 			}
 			key := strings.TrimPrefix(info.Key, s.prefix)
@@ -37,7 +37,7 @@ func (s *Store) List(ctx context.Context, prefix, startAfter string) iter.Seq2[O
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(Object{}, wrap(ctx, "list", prefix, err))
+			yield(Object{}, s.wrap(ctx, "list", prefix, err))
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (s *Store) Delete(ctx context.Context, keys ...string) (failed map[string]e
 
 func (s *Store) deleteOne(ctx context.Context, key string) error {
 	err := s.internal.RemoveObject(ctx, s.bucket, s.full(key), minio.RemoveObjectOptions{})
-	if err = wrap(ctx, "delete", key, err); err == nil || isNotFound(err) {
+	if err = s.wrap(ctx, "delete", key, err); err == nil || isNotFound(err) {
 		return nil
 	}
 	return err
@@ -88,7 +88,7 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 	var last error
 	results, err := s.internal.RemoveObjectsWithIter(ctx, s.bucket, objects, minio.RemoveObjectsOptions{})
 	if err != nil {
-		last = wrap(ctx, "delete", "", err)
+		last = s.wrap(ctx, "delete", "", err)
 	} else {
 		for r := range results {
 			key := strings.TrimPrefix(r.ObjectName, s.prefix)
@@ -96,7 +96,7 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 				delete(left, key)
 				continue
 			}
-			last = wrap(ctx, "delete", key, r.Err)
+			last = s.wrap(ctx, "delete", key, r.Err)
 			if isNotFound(last) {
 				delete(left, key)
 			} else if r.ObjectName != "" {
@@ -107,7 +107,7 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 	}
 	for _, key := range slices.Sorted(maps.Keys(left)) {
 		if last == nil {
-			last = wrap(ctx, "delete", key, context.Cause(ctx))
+			last = s.wrap(ctx, "delete", key, context.Cause(ctx))
 		}
 		if last == nil {
 			last = &Error{Op: "delete", Key: key, Kind: ErrUnavailable, Code: "NoResult"}

@@ -27,7 +27,7 @@ func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[Parts, 
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		for info := range s.internal.ListIncompleteUploads(ctx, s.bucket, s.full(prefix), true) {
-			if err := wrap(ctx, "list uploads", prefix, info.Err); err != nil {
+			if err := s.wrap(ctx, "list uploads", prefix, info.Err); err != nil {
 				var own *Error
 				if isNotFound(err) {
 					continue // it ended meanwhile, or there is none: some stores say so by an error
@@ -46,7 +46,7 @@ func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[Parts, 
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(Parts{}, wrap(ctx, "list uploads", prefix, err))
+			yield(Parts{}, s.wrap(ctx, "list uploads", prefix, err))
 		}
 	}
 }
@@ -58,5 +58,5 @@ func (s *Store) GiveUp(ctx context.Context, p Parts) error {
 	if errors.As(err, &answer) && answer.Code == "NoSuchUpload" {
 		return nil
 	}
-	return wrap(ctx, "give up", p.Key, err)
+	return s.wrap(ctx, "give up", p.Key, err)
 }

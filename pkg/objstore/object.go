@@ -49,7 +49,7 @@ func (s *Store) Stat(ctx context.Context, key string) (Object, error) {
 	if err == nil {
 		return s.object(info, key), nil
 	}
-	wrapped := wrap(ctx, "stat", key, err)
+	wrapped := s.wrap(ctx, "stat", key, err)
 	if minio.ToErrorResponse(err).StatusCode == 404 {
 		// An answer to HEAD has no body that would tell the two apart.
 		if ok, bucketErr := s.internal.BucketExists(ctx, s.bucket); bucketErr == nil && !ok {
@@ -66,7 +66,7 @@ func (s *Store) Get(ctx context.Context, key string, o GetOptions) (io.ReadClose
 	var opts minio.GetObjectOptions
 	if o.ETag != "" {
 		if err := opts.SetMatchETag(o.ETag); err != nil {
-			return nil, Object{}, wrap(ctx, "get", key, err)
+			return nil, Object{}, s.wrap(ctx, "get", key, err)
 		}
 	}
 	if o.VersionID != "" && o.VersionID != "null" {
@@ -78,7 +78,7 @@ func (s *Store) Get(ctx context.Context, key string, o GetOptions) (io.ReadClose
 	ctx, cancel := context.WithCancelCause(ctx)
 	body, info, _, err := s.internal.GetObject(ctx, s.bucket, s.full(key), opts)
 	if err != nil {
-		err = wrap(ctx, "get", key, err)
+		err = s.wrap(ctx, "get", key, err)
 		cancel(nil)
 		var own *Error
 		if errors.As(err, &own) && own.Code == minio.InvalidRange && o.Offset > 0 {
@@ -152,7 +152,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 		DisableContentSha256: size == 0,
 	})
 	if err != nil {
-		return Object{}, wrap(ctx, "put", key, err)
+		return Object{}, s.wrap(ctx, "put", key, err)
 	}
 	return Object{Key: key, ETag: strings.Trim(info.ETag, `"`), VersionID: info.VersionID, Size: size,
 		ContentType: o.ContentType, LastModified: info.LastModified}, nil
@@ -179,7 +179,7 @@ func (s *Store) Copy(ctx context.Context, src, dst string, o GetOptions) error {
 	} else {
 		_, err = s.internal.Client.CopyObject(ctx, to, from)
 	}
-	return wrap(ctx, "copy", src, err)
+	return s.wrap(ctx, "copy", src, err)
 }
 
 func (s *Store) object(info minio.ObjectInfo, key string) Object {

@@ -48,7 +48,7 @@ func (s *Store) PresignPut(ctx context.Context, key string, o PresignOptions) (*
 	}
 	u, err := s.signer.PresignHeader(ctx, http.MethodPut, s.bucket, s.full(key), o.Expires, url.Values{}, signed)
 	if err != nil {
-		return nil, wrap(ctx, "presign", key, err)
+		return nil, s.wrap(ctx, "presign", key, err)
 	}
 	at, err := expiry(u)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) PresignGet(ctx context.Context, key string, expires time.Duratio
 	}
 	u, err := s.signer.PresignedGetObject(ctx, s.bucket, s.full(key), expires, query)
 	if err != nil {
-		return "", wrap(ctx, "presign", key, err)
+		return "", s.wrap(ctx, "presign", key, err)
 	}
 	return u.String(), nil
 }

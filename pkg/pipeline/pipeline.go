@@ -21,6 +21,7 @@ import (
 // Records is what the pipeline needs of a *document.Service.
 type Records interface {
 	Begin(context.Context, *rq.Job) (*document.Document, error)
+	CheckBucket(context.Context) error
 	ClaimHolder(ctx context.Context, d *document.Document, sha256, textSHA256 string) (string, error)
 	ConflictOf(*document.Document, *rq.ConditionError) (document.ConflictKind, string)
 	Complete(*document.Document, *document.Manifest) ([]rq.Effect, []rq.Condition)

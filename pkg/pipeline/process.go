@@ -90,6 +90,9 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 		if res := e.stored(ctx); res != nil {
 			return *res, nil
 		}
+		if lost := e.p.c.Documents.CheckBucket(ctx); lost != nil {
+			return worker.Result{}, lost
+		}
 	}
 	if err != nil {
 		return worker.Result{}, e.unreadable(err)
