@@ -243,6 +243,7 @@ func TestFsckEditRareStates(t *testing.T) {
 		{"what stands behind", "RPUSH l a b", probe1("=", "b", "AFTER", "l", "a"), "[ok [b]]"},
 		{"another text", "SET k x", probe1("=", "y", "GET", "k"), "[changed 0 x]"},
 		{"some where none should be", "SET k x", probe1("none", "", "GET", "k"), "[changed 0 x]"},
+		{"an empty text where none should be", "HSET k f ''", probe1("none", "", "HGET", "k", "f"), "[changed 0 ]"},
 		{"none where some should be", "", probe1("some", "", "GET", "k"), "[changed 0 ]"},
 		{"before its successor", "RPUSH l a b c", put("0"), "[ok []][a new b c]"},
 		{"its successor is gone", "RPUSH l a c", put("0"), "[later][a c]"},
