@@ -16,12 +16,12 @@ type Recovered struct {
 	Execution string
 	Queue     string
 	Worker    string
-	Status    Status // what the job is now
-	Reason    string // ReasonRecovered, ReasonAbandoned or ReasonLimit
-	Deaths    int    // how often its worker died so far, 0 when not counted
-	Job       *Job   // as it was while it ran
-	Error     string // why it failed, empty when it is to run again
-	At        time.Time
+	Status    Status    // what the job is now
+	Reason    string    // ReasonRecovered, ReasonAbandoned, ReasonLimit or ReasonStray
+	Deaths    int       // how often its worker died so far, 0 when not counted
+	Job       *Job      // as it was while it ran; nil of a stray whose attempt was not spent
+	Error     string    // why it failed, empty when it is to run again
+	At        time.Time // when it was taken, by Options.Clock
 }
 
 // recoverBatch is how many executions of a queue one call looks at.
