@@ -223,6 +223,18 @@ func TestFsckLookRareStates(t *testing.T) {
 }
 
 // Repairs are made while what they rest on is as it was read.
+// sameContent reports whether fsck's digest of k is the same after commands.
+func sameContent(commands ...string) func(f *fixture) string {
+	return func(f *fixture) string {
+		x := f.editCall("", []probe{{cmd("CONTENT", "k"), "any", word("")}}, nil, nil, nil, nil)
+		before := f.answer(x)
+		for _, c := range commands {
+			f.command(c)
+		}
+		return fmt.Sprint(f.answer(x) == before)
+	}
+}
+
 func TestFsckEditRareStates(t *testing.T) {
 	probe1 := func(is, text string, words ...string) func(f *fixture) string {
 		return func(f *fixture) string {
@@ -243,11 +255,14 @@ func TestFsckEditRareStates(t *testing.T) {
 		{"what stands behind", "RPUSH l a b", probe1("=", "b", "AFTER", "l", "a"), "[ok [b]]"},
 		{"another text", "SET k x", probe1("=", "y", "GET", "k"), "[changed 0 x]"},
 		{"some where none should be", "SET k x", probe1("none", "", "GET", "k"), "[changed 0 x]"},
+		{"the same set, filled in another order", "SADD k a b c", sameContent("SREM k a", "SADD k a"), "true"},
+		{"the same hash, filled in another order", "HSET k a 1 b 2", sameContent("HDEL k a", "HSET k a 1"), "true"},
 		{"an empty text where none should be", "HSET k f ''", probe1("none", "", "HGET", "k", "f"), "[changed 0 ]"},
 		{"none where some should be", "", probe1("some", "", "GET", "k"), "[changed 0 ]"},
 		{"before its successor", "RPUSH l a b c", put("0"), "[ok []][a new b c]"},
 		{"its successor is gone", "RPUSH l a c", put("0"), "[later][a c]"},
 		{"its successor is gone, and it must be put back", "RPUSH l a c", put("1"), "[ok []][new a c]"},
+		{"all are gone, and it must be put back", "", put("1"), "[ok []][new]"},
 		{"its successor is there, and it must be put back", "RPUSH l a b c", put("1"), "[ok []][a new b c]"},
 		{"sent again", "", func(f *fixture) string {
 			x := f.editCall("token", nil, []command{cmd("INCR", "n")}, nil, nil, []Effect{HIncrBy("h", "n", 1)})

@@ -194,6 +194,58 @@ func TestRequeueKeepsJobsThatFailForGood(t *testing.T) {
 	})
 }
 
+func TestRegisterGivesSlots(t *testing.T) {
+	register := func(then string) func(f *fixture) string {
+		return func(f *fixture) string {
+			x := f.tape().str("token").list(nil).num(1).str("w1").list([]string{"q"}).list([]string{"pid", "1"}).list([]string{"pid", "1"})
+			return f.answer(call{scriptRegister, nil, x}) + f.command(then)
+		}
+	}
+	slot := "ZADD docsvc:lease:q 5 j1:e1\nHSET docsvc:worker:w1 execution j1:e1 queue q lease 1 token "
+	checkGuards(t, []guard{
+		{"its own keeps its lease", slot + "token", register("ZSCORE docsvc:lease:q j1:e1"), "[ok]5"},
+		{"a given-up one loses it", slot + "other", register("ZSCORE docsvc:lease:q j1:e1"), "[ok]0"},
+		{"no hash", "SET rq:worker:w1 x", register("GET rq:worker:w1"), "[type rq:worker:w1]x"},
+	})
+}
+
+// A failed job that has less than a second to live, when it is requeued, lives
+// on. The in-process engine's time stands still.
+func TestRequeueInTheLastSecond(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Start(t, redistest.Miniredis), Options{})
+	f.seed("HSET rq:job:j1 status failed origin q data x\nPEXPIRE rq:job:j1 400")
+	if _, err := f.Requeue(t.Context(), "j1", RequeueOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if ttl := f.rdb.TTL(t.Context(), "rq:job:j1").Val(); ttl < time.Hour {
+		t.Errorf("it has %v to live", ttl)
+	}
+}
+
+// Times are written as RQ reads them, in every month and on whole seconds.
+func TestTimesOfScripts(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		f.seed("HSET rq:job:j1 status queued origin q data x")
+		for month := time.January; month <= time.December; month++ {
+			for _, day := range []int{1, 28} {
+				f.now = time.Date(2028, month, day, 3, 4, 5, 0, time.UTC)
+				f.seed("DEL rq:queue:q:intermediate rq:queue:q:intermediate:first_seen:j1 rq:worker:w1\nRPUSH rq:queue:q:intermediate j1")
+				f.answer(call{scriptHeartbeat, nil, f.tape().str("token").num(1).str("w1", "0", "0", "0").num(0)})
+				if got, want := f.command("HGET rq:worker:w1 last_heartbeat"), f.now.Format("2006-01-02T15:04:05.000000Z"); got != want {
+					t.Errorf("written as %s, want %s", got, want)
+				}
+				f.maintain()
+				if got, want := f.command("GET rq:queue:q:intermediate:first_seen:j1"), fmt.Sprint(f.now.Unix(), ".0"); got != want {
+					t.Errorf("seen at %s, want %s", got, want)
+				}
+			}
+		}
+	})
+}
+
 func TestDeleteRareStates(t *testing.T) {
 	remove := func(then string) func(f *fixture) string {
 		return func(f *fixture) string {

@@ -40,10 +40,10 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.root, "root", ".", "the tree")
-	flag.StringVar(&o.script, "script", "", "only scripts whose name contains this, e.g. claim.lua")
+	flag.StringVar(&o.script, "script", "", "only scripts whose name contains one of these, in this order, e.g. claim.lua,finish.lua")
 	flag.StringVar(&o.grep, "grep", "", "only mutants whose name contains this")
-	flag.StringVar(&o.state, "state", ".cache/mutants.json", "what was killed in earlier runs, which is not tried again while the script is the same")
-	flag.StringVar(&o.page, "page", "", "write the table of a whole run to this Markdown file")
+	flag.StringVar(&o.state, "state", ".cache/mutants.json", "what earlier runs found, which is not tried again while the script is the same")
+	flag.StringVar(&o.page, "page", "", "write the table of all that was found of the scripts as they are to this Markdown file")
 	flag.IntVar(&o.workers, "j", runtime.NumCPU(), "how many mutants at a time")
 	flag.BoolVar(&o.fresh, "fresh", false, "try all again")
 	flag.BoolVar(&o.quick, "quick", false, "only the tests that are nearest to the script, on the in-process engine")
@@ -73,9 +73,7 @@ func run(ctx context.Context, o options) error {
 	if err := unused(known, all); err != nil {
 		return err
 	}
-	chosen := slices.DeleteFunc(slices.Clone(all), func(m mutant) bool {
-		return !strings.Contains(m.Script, o.script) || !strings.Contains(m.id(), o.grep)
-	})
+	chosen := choose(all, strings.Split(o.script, ","), o.grep)
 	if o.list {
 		for _, m := range chosen {
 			fmt.Printf("%4d %-10s %s\n", m.Line, m.Kind, m.id())
@@ -87,7 +85,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	r := &report{known: known, state: before}
+	r := &report{known: known, state: before, quick: o.quick}
 	for _, pkg := range packages {
 		mine := slices.DeleteFunc(slices.Clone(chosen), func(m mutant) bool { return !strings.HasPrefix(m.Script, pkg+"/") })
 		if err := tryPackage(ctx, root, pkg, mine, o, r); err != nil {
@@ -98,12 +96,27 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Print("\n", r.table())
-	if o.page != "" && len(chosen) == len(all) {
-		if err := os.WriteFile(o.page, []byte(r.markdown()), 0o644); err != nil {
+	if o.page != "" {
+		if err := os.WriteFile(o.page, []byte(r.markdown(all)), 0o644); err != nil {
 			return err
 		}
 	}
 	return r.verdict()
+}
+
+// choose answers the mutants of scripts whose name contains one of the words,
+// in the order of these.
+func choose(all []mutant, words []string, grep string) (list []mutant) {
+	taken := map[string]bool{}
+	for _, word := range words {
+		for _, m := range all {
+			if strings.Contains(m.Script, word) && strings.Contains(m.id(), grep) && !taken[m.id()] {
+				taken[m.id()] = true
+				list = append(list, m)
+			}
+		}
+	}
+	return list
 }
 
 // mutants makes those of all scripts, in order of package, script and line.
@@ -169,7 +182,7 @@ func tryPackage(ctx context.Context, root, pkg string, list []mutant, o options,
 	}
 	b := &bench{source: filepath.Join(root, pkg), binary: binary, few: few, quick: o.quick}
 	fmt.Printf("%s: %d mutants; first the tests of the scripts as they are\n", pkg, len(waiting))
-	if by, err := b.verdict(ctx, dir, suitesFor("all")[3:]); by != "" || err != nil {
+	if by, err := b.verdict(ctx, dir, b.baseline(waiting)); by != "" || err != nil {
 		return errors.Join(err, fmt.Errorf("the tests of %s fail without any mutant: %s", pkg, by))
 	}
 	return b.tryAll(ctx, dir, waiting, o.workers, r)
@@ -219,9 +232,5 @@ func (b *bench) tryOne(ctx context.Context, own string, m mutant) (string, error
 	if err := os.WriteFile(filepath.Join(own, "lua", filepath.Base(m.Script)), []byte(m.text), 0o600); err != nil {
 		return "", err
 	}
-	suites := suitesFor(m.Script)
-	if b.quick {
-		suites = suites[:2]
-	}
-	return b.verdict(ctx, own, suites)
+	return b.verdict(ctx, own, b.suites(m.Script))
 }

@@ -8,7 +8,7 @@ import (
 const pageHead = `# Mutants: every guard of the scripts is tested
 
 ` + "`make mutants`" + ` changes one thing at a time in a Lua script of the queue or of documents, runs the tests, and wants one to fail. The whole run
-takes about half an hour on two cores; ` + "`make mutants SCRIPT=claim.lua`" + ` tries one script, and what was killed before is not tried again while
+takes one to two hours on two cores; ` + "`make mutants SCRIPT=claim.lua,finish.lua`" + ` tries some scripts, and what was killed before is not tried again while
 its script is the same (` + "`FRESH=1`" + ` does). It needs a redis-server for what the in-process engine can't show. What it changes:
 
 | kind | change |
@@ -23,17 +23,75 @@ its script is the same (` + "`FRESH=1`" + ` does). It needs a redis-server for w
 Mutants that no test can find, because nothing that anybody sees would be different, are listed in
 [` + "`scripts/mutants/equivalent.txt`" + `](../scripts/mutants/equivalent.txt), each with its reason; one that is not there any more fails the run and a test.
 
+A row tells only of the script's present text: once a byte of it changes, all its mutants are "not tried" until they have been.
+
+| column | what it counts |
+|---|---|
+| killed | a test failed with it, and failed again when it ran alone |
+| equivalent | those with a reason in the list; not tried |
+| survived all | every test of the package passed with it, on the in-process engine and a redis-server, but those that only add load |
+| survived nearest | the tests that are nearest to the script and the model passed on the in-process engine (` + "`ARGS=-quick`" + `); the others were not run |
+| not tried | no run has had it since the script changed |
+
 `
 
-// markdown is the page about the last whole run.
-func (r *report) markdown() string {
+// markdown is the page about all mutants: what runs have found of the scripts
+// as they are.
+func (r *report) markdown(all []mutant) string {
 	var b strings.Builder
 	b.WriteString(pageHead)
-	b.WriteString("| script | mutants | killed | equivalent | survived |\n|---|---|---|---|---|\n")
-	rows, total := r.rows()
-	for _, o := range rows {
-		fmt.Fprintf(&b, "| [`%s`](../%s) | %d | %d | %d | %d |\n", o.script, o.script, o.all, o.killed, o.same, o.survived)
+	b.WriteString("| script | mutants | killed | equivalent | survived all | survived nearest | not tried |\n|---|---|---|---|---|---|---|\n")
+	total, left := newTally("**all**"), []string(nil)
+	for list := all; len(list) > 0; {
+		script := list[0].Script
+		one := newTally(fmt.Sprintf("[`%s`](../%s)", script, script))
+		for len(list) > 0 && list[0].Script == script {
+			m, fate := list[0], r.fate(list[0])
+			list = list[1:]
+			one.of[fate]++
+			total.of[fate]++
+			if fate == passedAll || fate == passedNearest {
+				left = append(left, fmt.Sprintf("- `%s:%d`: `%s` (passed %s)\n", m.Script, m.Line, m.shown(), fate))
+			}
+		}
+		b.WriteString(one.row())
 	}
-	fmt.Fprintf(&b, "| **%s** | %d | %d | %d | %d |\n", total.script, total.all, total.killed, total.same, total.survived)
+	b.WriteString(total.row())
+	if len(left) > 0 {
+		b.WriteString("\nThe survivors, and which tests they passed:\n\n" + strings.Join(left, ""))
+	}
 	return b.String()
+}
+
+// fates in the order of the columns.
+var fates = []string{"killed", "equivalent", passedAll, passedNearest, "not tried"}
+
+// fate is what runs have found of a mutant.
+func (r *report) fate(m mutant) string {
+	switch h := m.hash(); {
+	case r.known[m.id()] != "":
+		return "equivalent"
+	case r.state.Killed[h] != "":
+		return "killed"
+	case r.state.Survived[h] != "":
+		return r.state.Survived[h]
+	}
+	return "not tried"
+}
+
+// tally counts mutants by what became of them.
+type tally struct {
+	name string
+	of   map[string]int
+}
+
+func newTally(name string) tally { return tally{name, map[string]int{}} }
+
+func (t tally) row() string {
+	sum, cells := 0, ""
+	for _, fate := range fates {
+		sum += t.of[fate]
+		cells += fmt.Sprintf(" %d |", t.of[fate])
+	}
+	return fmt.Sprintf("| %s | %d |%s\n", t.name, sum, cells)
 }

@@ -14,15 +14,23 @@ import (
 	"sync"
 )
 
-// state is which test killed a mutant, by the sha256 of its name and text.
-// Survivors are tried every time.
+// state is what runs found of mutants, by the sha256 of their name and of the
+// whole script's text with the change: what was found of a script that has
+// changed since counts for nothing.
 type state struct {
 	at     string
-	Killed map[string]string `json:"killed"`
+	Killed map[string]string `json:"killed"` // the test
+	// Survived: which tests passed with it. Survivors are tried every time.
+	Survived map[string]string `json:"survived"`
 }
 
+const (
+	passedNearest = "nearest"
+	passedAll     = "all"
+)
+
 func readState(at string, fresh bool) (*state, error) {
-	s := &state{at: at, Killed: map[string]string{}}
+	s := &state{at: at, Killed: map[string]string{}, Survived: map[string]string{}}
 	b, err := os.ReadFile(at)
 	if errors.Is(err, fs.ErrNotExist) || fresh {
 		return s, nil
@@ -62,6 +70,7 @@ type result struct {
 type report struct {
 	known map[string]string // equivalent ones
 	state *state
+	quick bool // survivors passed the nearest tests alone
 
 	mu   sync.Mutex
 	list []result
@@ -82,8 +91,14 @@ func (r *report) knows(m mutant) bool {
 
 func (r *report) add(m mutant, by string) {
 	r.mu.Lock()
-	if by != "" {
+	switch {
+	case by != "":
 		r.state.Killed[m.hash()] = by
+		delete(r.state.Survived, m.hash())
+	case !r.quick:
+		r.state.Survived[m.hash()] = passedAll
+	default:
+		r.state.Survived[m.hash()] = passedNearest
 	}
 	r.mu.Unlock()
 	r.put(result{m, by, ""})
@@ -99,11 +114,11 @@ func (r *report) put(x result) {
 	}
 }
 
-func (x result) shown() string {
-	if x.Nth > 1 {
-		return fmt.Sprintf("%s (#%d)", x.What, x.Nth)
+func (m mutant) shown() string {
+	if m.Nth > 1 {
+		return fmt.Sprintf("%s (#%d)", m.What, m.Nth)
 	}
-	return x.What
+	return m.What
 }
 
 func (x result) fate() string {

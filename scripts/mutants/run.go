@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,8 +25,9 @@ type suite struct {
 // second. Scripts without a name here begin with tests called like them.
 var narrow = map[string]string{
 	"after":      "List|Search",
+	"audit":      "Ledger|Lost|Audit",
 	"apply":      "Apply|Guards|Conditions|Effects|ClaimedKeys",
-	"cancel":     "Cancel",
+	"cancel":     "Cancel|Dependent",
 	"claim":      "Claim|AnyJob",
 	"delete":     "Delete",
 	"due":        "Due|Scheduler",
@@ -40,11 +42,11 @@ var narrow = map[string]string{
 	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete|AnyJob|AnyRegistry|JobsReads|Results|Maintenance|DoesNotLoad|Spec|ReadRare",
 	"list":       "ListPages|AnyRegistry|Executions|WorkerRare",
 	"maintain":   "Maintenance",
-	"prelude":    "Rare|Apply|Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes",
+	"prelude":    "TimesOf|Rare|Apply|Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes",
 	"progress":   "Progress|Effects",
 	"pulse":      "Recover|Heartbeat|Outage",
 	"read":       "JobsReads|AnyJob",
-	"recover":    "Recover|Maintenance|TwoRecoverers",
+	"recover":    "Recover|Abandoned|Maintenance|TwoRecoverers",
 	"register":   "Register|Worker",
 	"requeue":    "Requeue",
 	"state":      "Worker",
@@ -59,8 +61,7 @@ var narrow = map[string]string{
 const heavy = "HugePayload|FsckFindsNothing"
 
 // suitesFor answers the tests that a script's mutants must get through, in
-// order: the nearest and the model. What the nearest tests don't find on the in-process engine they may
-// on a real one.
+// order: the nearest, the model, the nearest on a redis-server, and all.
 func suitesFor(script string) []suite {
 	name := strings.TrimSuffix(filepath.Base(script), ".lua")
 	first := narrow[name]
@@ -78,18 +79,42 @@ type bench struct {
 	quick  bool   // only the nearest tests
 }
 
+// suites are those that a mutant of the script is tried with.
+func (b *bench) suites(script string) []suite {
+	if b.quick {
+		return suitesFor(script)[:2]
+	}
+	return suitesFor(script)
+}
+
+// baseline are the suites that the scripts as they are must pass before the
+// mutants are tried: without that, their failures would say nothing.
+func (b *bench) baseline(list []mutant) (suites []suite) {
+	if !b.quick {
+		return suitesFor("all")[3:]
+	}
+	for _, m := range list {
+		for _, s := range b.suites(m.Script) {
+			if !slices.Contains(suites, s) {
+				suites = append(suites, s)
+			}
+		}
+	}
+	return suites
+}
+
 var failLine = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
 
 // verdict answers what killed the scripts in dir, "" when all tests passed. A
-// test that fails beside all others must do it alone, too: it could have been
-// the load.
+// test that fails beside others must do it alone, too: it could have been the
+// load.
 func (b *bench) verdict(ctx context.Context, dir string, suites []suite) (string, error) {
 	for _, s := range suites {
 		by, err := b.try(ctx, dir, s)
 		if err != nil {
 			return "", err
 		}
-		if name, _, _ := strings.Cut(by, "/"); s.run == "" && strings.HasPrefix(name, "Test") {
+		if name, _, _ := strings.Cut(by, "/"); strings.HasPrefix(name, "Test") {
 			s.run = "^" + name + "$"
 			if by, err = b.try(ctx, dir, s); err != nil {
 				return "", err

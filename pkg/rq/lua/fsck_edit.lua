@@ -90,14 +90,14 @@ local function agrees(p, found)
     or (p.how == '=' and found == p.text)
 end
 
-local function putback(key, entry, successor, index, force)
+local function putback(key, entry, successor, index)
   if r('LINDEX', key, index) == successor then
     -- By way of a text that stands nowhere else: entries may be in it twice.
     local mark = 'docsvc:fsck:' .. entry
     w('LSET', key, index, mark)
     w('LINSERT', key, 'BEFORE', mark, entry)
     w('LSET', key, int(tonumber(index) + 1), successor)
-  elseif (w('LINSERT', key, 'BEFORE', successor, entry) or 0) <= 0 and force == '1' then
+  elseif (w('LINSERT', key, 'BEFORE', successor, entry) or 0) <= 0 then
     w('LPUSH', key, entry)
   end
 end
@@ -137,7 +137,7 @@ local function main()
   receipt(token)
   for _, c in ipairs(commands) do
     if c[1] == 'PUTBACK' then
-      putback(c[2], c[3], c[4], c[5], c[6])
+      putback(c[2], c[3], c[4], c[5])
     else
       w(unpack(c))
     end

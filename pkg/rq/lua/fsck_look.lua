@@ -41,8 +41,7 @@ local function look(j, fields)
   local key = K.job(j)
   local values = redis.pcall('HMGET', key, unpack(fields))
   if failed(values) then
-    local t = redis.call('TYPE', key)
-    return { type(t) == 'table' and t.ok or t }
+    return { redis.call('TYPE', key) }
   end
   local status, q = get(j, 'status'), get(j, 'origin') or ''
   if not status and r('EXISTS', key) == 0 then

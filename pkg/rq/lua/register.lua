@@ -33,7 +33,7 @@ end
 
 local function give(worker, token, queues, birth, slot)
   local f = r('HMGET', K.slot(worker), 'token', 'execution', 'queue')
-  if f and f[1] and f[1] ~= token and f[2] and f[3] then
+  if f and f[1] ~= token and f[2] and f[3] then
     w('ZADD', K.lease(f[3]), 'XX', '0', f[2])
   end
   w('HSET', K.slot(worker), 'token', token, 'lease', int(now_ms + LEASE), unpack(slot))

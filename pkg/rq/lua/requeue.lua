@@ -42,7 +42,7 @@ local function main()
   -- anew: a requeued job must not vanish in a long queue.
   local named = getnumber(j, 'failure_ttl') or 31536000
   for _, key in ipairs({ K.job(j), K.dependents(j), K.dependencies(j) }) do
-    if named > 0 and r('TTL', key) > 0 then
+    if named > 0 and r('TTL', key) >= 0 then -- 0: less than a second
       w('EXPIRE', key, int(named))
     end
   end
