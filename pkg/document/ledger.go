@@ -73,9 +73,6 @@ type Ledger struct {
 	ByState map[State]int64 `json:"-"`
 }
 
-// Balanced reports whether every accepted document is accounted for.
-func (l *Ledger) Balanced() bool { return l.Unaccounted == 0 && l.LostDocuments == 0 }
-
 // Ledger reads both sides in one script, so that no transition falls between
 // them. Errors: Unavailable.
 func (s *Service) Ledger(ctx context.Context) (*Ledger, error) {
