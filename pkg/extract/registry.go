@@ -9,11 +9,13 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/csv"
 	"github.com/docsvc/docsvc/pkg/extract/detect"
+	"github.com/docsvc/docsvc/pkg/extract/doc"
 	"github.com/docsvc/docsvc/pkg/extract/docx"
 	"github.com/docsvc/docsvc/pkg/extract/eml"
 	"github.com/docsvc/docsvc/pkg/extract/epub"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
+	"github.com/docsvc/docsvc/pkg/extract/odt"
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
@@ -45,9 +47,11 @@ func registry() []format {
 		{detect.EML, eml.Version, eml.Parse, nil},
 		{detect.EPUB, epub.Version, epub.Parse, nil},
 		{detect.RTF, rtf.Version, rtf.Parse, nil},
+		{detect.DOC, doc.Version, doc.Parse, nil},
 		{detect.PPTX, pptx.Version, pptx.Parse, nil},
 		{detect.XLSX, xlsx.Version, xlsx.Parse, nil},
 		{detect.CSV, csv.Version, csv.Parse, nil},
+		{detect.ODT, odt.Version, odt.Parse, nil},
 	}
 }
 

@@ -1,7 +1,7 @@
 package ooxml
 
-// namespaces gives the usual prefix of each namespace, in its transitional
-// (ECMA-376) and strict (ISO/IEC 29500) form.
+// namespaces gives the usual prefix of each namespace: of Office Open XML in its
+// transitional (ECMA-376) and strict (ISO/IEC 29500) form, and of OpenDocument.
 var namespaces = map[string]string{
 	"http://schemas.openxmlformats.org/wordprocessingml/2006/main":              "w",
 	"http://purl.oclc.org/ooxml/wordprocessingml/main":                          "w",
@@ -36,6 +36,13 @@ var namespaces = map[string]string{
 	"http://schemas.openxmlformats.org/package/2006/metadata/core-properties":   "cp",
 	"http://schemas.openxmlformats.org/officeDocument/2006/extended-properties": "ep",
 	"http://purl.oclc.org/ooxml/officeDocument/extendedProperties":              "ep",
+	"urn:oasis:names:tc:opendocument:xmlns:office:1.0":                          "office",
+	"urn:oasis:names:tc:opendocument:xmlns:text:1.0":                            "text",
+	"urn:oasis:names:tc:opendocument:xmlns:table:1.0":                           "table",
+	"urn:oasis:names:tc:opendocument:xmlns:drawing:1.0":                         "draw",
+	"urn:oasis:names:tc:opendocument:xmlns:style:1.0":                           "style",
+	"urn:oasis:names:tc:opendocument:xmlns:meta:1.0":                            "meta",
+	"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0":                        "manifest",
 	"http://purl.org/dc/elements/1.1/":                                          "dc",
 	"http://purl.org/dc/terms/":                                                 "dcterms",
 }

@@ -1,0 +1,185 @@
+package odt
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/ooxml"
+)
+
+// paragraph is one being read.
+type paragraph struct {
+	text   strings.Builder
+	hidden bool
+	after  []block.Block // tables within it
+}
+
+func (p *paragraph) write(s string) {
+	if !p.hidden {
+		p.text.WriteString(s)
+	}
+}
+
+// inline reads the text of the element started last. Elements that aren't
+// known hold text like any other: fields, marks, links.
+func (s *story) inline(p *paragraph) error {
+	depth := s.x.Depth()
+	for {
+		t, err := s.x.Next()
+		switch {
+		case err != nil:
+			return err
+		case t.Kind == ooxml.Text:
+			p.write(lineEnds.Replace(string(t.Text)))
+		case t.Kind == ooxml.End:
+			if s.x.Depth() < depth {
+				return nil
+			}
+		default:
+			if err := s.inlineChild(p, t); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// lineEnds are blanks in XML.
+var lineEnds = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
+
+// inlineChild reads an element within a paragraph, to its end or, where the
+// text in it is of the paragraph, as far as its start.
+func (s *story) inlineChild(p *paragraph, t ooxml.Token) error {
+	switch t.Name {
+	case "text:s":
+		p.write(strings.Repeat(" ", count(t.Attr("text:c"), 1, 1000)))
+	case "text:tab":
+		p.write("\t")
+	case "text:line-break":
+		p.write("\n")
+	case "text:span":
+		if s.d.textHidden(t.Attr("text:style-name")) {
+			return s.skip()
+		}
+	case "text:note":
+		return s.note(p, t)
+	case "text:ruby":
+		return s.ruby(p)
+	case "text:p", "text:h": // not allowed here, but found
+		p.write("\n")
+	case "table:table":
+		return s.collect(p, s.table)
+	case "text:list":
+		open := t
+		return s.collect(p, func() error { return s.list(open) })
+	case "office:annotation":
+		return s.annotation()
+	case "text:tracked-changes":
+		return s.deletions()
+	case "text:script", "text:hidden-text", "text:hidden-paragraph", "text:label", "office:event-listeners", "svg:title", "svg:desc", "?:title", "?:desc":
+		return s.skip()
+	}
+	if strings.HasPrefix(t.Name, "draw:") && t.Name != "draw:a" {
+		return s.shape(t)
+	}
+	return nil
+}
+
+// skip leaves out the element started last.
+func (s *story) skip() error { return s.x.Children(func(ooxml.Token) error { return nil }) }
+
+// collect keeps what read emits to come after the paragraph.
+func (s *story) collect(p *paragraph, read func() error) error {
+	emit := s.emit
+	defer func() { s.emit = emit }()
+	s.emit = func(b block.Block) error {
+		p.after = append(p.after, b)
+		return nil
+	}
+	return read()
+}
+
+// note reads a footnote or endnote: its mark stays in the text.
+func (s *story) note(p *paragraph, t ooxml.Token) error {
+	b := block.Block{Kind: block.Footnote}
+	if t.Attr("text:note-class") == "endnote" {
+		b.Kind = block.Endnote
+	}
+	s.d.notes++
+	err := s.x.Children(func(t ooxml.Token) error {
+		var err error
+		switch t.Name {
+		case "text:note-citation":
+			mark := &paragraph{}
+			err = s.inline(mark)
+			b.Label = oneLine(mark.text.String())
+		case "text:note-body":
+			b.Text, err = s.d.story(s.x, nil).flat()
+		}
+		return err
+	})
+	if b.Label == "" {
+		b.Label = strconv.Itoa(s.d.notes)
+	}
+	if b.Text != "" {
+		p.write("[^" + b.Label + "]")
+	}
+	if err != nil {
+		return err
+	}
+	return s.d.aside(b)
+}
+
+// annotation reads a comment.
+func (s *story) annotation() error {
+	b := block.Block{Kind: block.Comment}
+	var lines []string
+	inner := s.d.story(s.x, func(b block.Block) error {
+		lines = append(lines, flat(b))
+		return nil
+	})
+	err := s.x.Children(func(t ooxml.Token) error {
+		if t.Name == "dc:creator" {
+			name, err := s.x.Content(4096)
+			b.Label = oneLine(name)
+			return err
+		}
+		return inner.block(t)
+	})
+	if err != nil {
+		return err
+	}
+	b.Text = strings.Join(lines, "\n")
+	return s.d.aside(b)
+}
+
+// ruby reads a reading aid: the base text, then the reading in parentheses.
+func (s *story) ruby(p *paragraph) error {
+	aid := &paragraph{}
+	err := s.x.Children(func(t ooxml.Token) error {
+		switch t.Name {
+		case "text:ruby-base":
+			return s.inline(p)
+		case "text:ruby-text":
+			return s.inline(aid)
+		}
+		return nil
+	})
+	if text := oneLine(aid.text.String()); text != "" {
+		p.write("(" + text + ")")
+	}
+	return err
+}
+
+// shape reads the text of a frame or drawn shape as an aside.
+func (s *story) shape(_ ooxml.Token) error {
+	var lines []string
+	inner := s.d.story(s.x, func(b block.Block) error {
+		lines = append(lines, flat(b))
+		return nil
+	})
+	if err := inner.blocks(); err != nil {
+		return err
+	}
+	return s.d.aside(block.Block{Kind: block.TextBox, Text: strings.Join(lines, "\n")})
+}
