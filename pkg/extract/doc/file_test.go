@@ -1,0 +1,184 @@
+package doc
+
+import (
+	"encoding/binary"
+	"slices"
+	"testing"
+	"unicode/utf16"
+)
+
+// container is an OLE file of these streams, each padded so that it stands in
+// sectors of its own.
+func container(t testing.TB, streams map[string][]byte) []byte {
+	t.Helper()
+	const sector = 512
+	var names []string
+	for n := range streams {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	fat := []uint32{0xfffffffd}
+	data := make([]byte, sector) // of the FAT itself
+	add := func(b []byte) (first uint32) {
+		first = uint32(len(fat))
+		for i := 0; i < len(b); i += sector {
+			fat = append(fat, uint32(len(fat)+1))
+			data = append(data, make([]byte, sector)...)
+			copy(data[len(data)-sector:], b[i:])
+		}
+		fat[len(fat)-1] = 0xfffffffe
+		return first
+	}
+	directory := make([]byte, sector*((len(names)+4)/4))
+	entry := func(i int, name string, kind byte, start, size, right, child uint32) {
+		e := directory[128*i:]
+		u := utf16.Encode([]rune(name))
+		for k, c := range u {
+			binary.LittleEndian.PutUint16(e[2*k:], c)
+		}
+		binary.LittleEndian.PutUint16(e[64:], uint16(2*len(u)+2))
+		e[66], e[67] = kind, 1
+		for at, v := range map[int]uint32{68: 0xffffffff, 72: right, 76: child, 116: start, 120: size} {
+			binary.LittleEndian.PutUint32(e[at:], v)
+		}
+	}
+	for i, n := range names {
+		b := append(slices.Clone(streams[n]), make([]byte, max(0, 4096-len(streams[n])))...)
+		right := uint32(0xffffffff)
+		if i+1 < len(names) {
+			right = uint32(i + 2)
+		}
+		entry(i+1, n, 2, add(b), uint32(len(b)), right, 0xffffffff)
+	}
+	child := uint32(0xffffffff)
+	if len(names) > 0 {
+		child = 1
+	}
+	entry(0, "Root Entry", 5, 0xfffffffe, 0, 0xffffffff, child)
+	dir := add(directory)
+	if len(fat) > sector/4 {
+		t.Fatalf("%d sectors are too many for one of the FAT", len(fat))
+	}
+	for i := range sector / 4 {
+		v := uint32(0xffffffff)
+		if i < len(fat) {
+			v = fat[i]
+		}
+		binary.LittleEndian.PutUint32(data[4*i:], v)
+	}
+	header := make([]byte, sector)
+	copy(header, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+	for at, v := range map[int]uint16{0x18: 0x3e, 0x1a: 3, 0x1c: 0xfffe, 0x1e: 9, 0x20: 6} {
+		binary.LittleEndian.PutUint16(header[at:], v)
+	}
+	for at, v := range map[int]uint32{0x2c: 1, 0x30: dir, 0x38: 4096, 0x3c: 0xfffffffe, 0x44: 0xfffffffe} {
+		binary.LittleEndian.PutUint32(header[at:], v)
+	}
+	for i := range 109 {
+		binary.LittleEndian.PutUint32(header[0x4c+4*i:], 0xffffffff)
+	}
+	binary.LittleEndian.PutUint32(header[0x4c:], 0)
+	return append(header, data...)
+}
+
+// run gives characters from the last one's end up to this one properties.
+type run struct {
+	end   int // in characters
+	style int // of a paragraph
+	list  []byte
+}
+
+// wordFile is a document of Word 97.
+type wordFile struct {
+	texts      [8]string // body, footnotes, headers, macros, comments, endnotes, boxes, boxes of headers
+	wide       bool
+	paragraphs []run
+	characters []run
+	structures map[int][]byte // of the table stream, by number
+	flags      uint16
+	fib        uint16
+	pieces     func(good []byte) []byte
+}
+
+const textAt = 0x800
+
+func u32s(v ...uint32) []byte {
+	var b []byte
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, x)
+	}
+	return b
+}
+
+// pack writes the file.
+func (w wordFile) pack(t testing.TB) []byte {
+	t.Helper()
+	main := make([]byte, textAt)
+	put := func(at int, v uint32) { binary.LittleEndian.PutUint32(main[at:], v) }
+	put(0, 0xa5ec)
+	binary.LittleEndian.PutUint16(main[2:], max(w.fib, 0xc1))
+	binary.LittleEndian.PutUint16(main[10:], w.flags|0x0200)
+	chars, width := 0, 1
+	for i, s := range w.texts {
+		u := utf16.Encode([]rune(s))
+		put(0x4c+4*i, uint32(len(u)))
+		chars += len(u)
+		for _, c := range u {
+			if main = append(main, byte(c)); w.wide {
+				main = append(main, byte(c>>8))
+			}
+		}
+	}
+	fc := uint32(2*textAt) | 0x40000000
+	if w.wide {
+		fc, width = textAt, 2
+	}
+	var table []byte
+	structure := func(n int, b []byte) {
+		put(0x9a+8*n, uint32(len(table)))
+		put(0x9e+8*n, uint32(len(b)))
+		table = append(table, b...)
+	}
+	pieces := slices.Concat([]byte{2}, u32s(16), u32s(0, uint32(chars)), []byte{0, 0}, u32s(fc), []byte{0, 0})
+	if w.pieces != nil {
+		pieces = w.pieces(pieces)
+	}
+	structure(atPieces, pieces)
+	for n, runs := range map[int][]run{atParagraphs: w.paragraphs, atCharacters: w.characters} {
+		main = append(main, make([]byte, 512-len(main)%512)...)
+		structure(n, u32s(textAt, uint32(textAt+width*chars), uint32(len(main)/512)))
+		main = append(main, page(runs, n == atParagraphs, width)...)
+	}
+	for n, b := range w.structures {
+		structure(n, b)
+	}
+	return container(t, map[string][]byte{"WordDocument": main, "1Table": table})
+}
+
+// page is one of properties (FKP).
+func page(runs []run, paragraphs bool, width int) []byte {
+	b := make([]byte, 512)
+	b[511] = byte(len(runs))
+	entry, free := 1, 508
+	if paragraphs {
+		entry = 13
+	}
+	from := textAt
+	for i, r := range runs {
+		binary.LittleEndian.PutUint32(b[4*i:], uint32(from))
+		from = textAt + width*r.end
+		binary.LittleEndian.PutUint32(b[4*i+4:], uint32(from))
+		props := append([]byte{byte(len(r.list))}, r.list...)
+		if paragraphs {
+			list := r.list
+			if len(list)%2 == 0 {
+				list = append(slices.Clone(list), 0)
+			}
+			props = slices.Concat([]byte{byte((len(list) + 3) / 2), byte(r.style), byte(r.style >> 8)}, list)
+		}
+		free = (free - len(props)) &^ 1
+		copy(b[free:], props)
+		b[4*(len(runs)+1)+entry*i] = byte(free / 2)
+	}
+	return b
+}
