@@ -89,30 +89,23 @@ func (x *run) fsck(ctx context.Context, f *findings) error {
 	return nil
 }
 
-// health is what is read of docsvc queue health.
-type health struct {
-	Status string          `json:"status"`
-	Ledger json.RawMessage `json:"ledger"`
-}
-
-// verifyLedger asks docsvc for its own account of all documents.
+// verifyLedger asks docsvc for its own account of all documents. One that can't
+// be read, or hasn't counted everything yet, accounts for nothing.
 func (x *run) verifyLedger(ctx context.Context, f *findings) (string, error) {
 	out, err := x.site.docsvc(ctx, "queue", "health", "-o", "json")
-	var h health
+	var h struct {
+		Ledger *document.Ledger `json:"ledger"`
+	}
 	if jsonErr := json.Unmarshal([]byte(out), &h); jsonErr != nil {
 		return "", fmt.Errorf("reading queue health: %w; %w", jsonErr, err)
 	}
-	if len(h.Ledger) == 0 {
-		return "not kept by this docsvc", nil
+	l := h.Ledger
+	switch {
+	case l == nil:
+		add(&f.wrong, "ledger: queue health can't read it")
+		return "unknown", nil
+	case !l.Complete, l.Unaccounted != 0:
+		add(&f.wrong, "ledger: %+v", *l)
 	}
-	var l struct {
-		Unaccounted *int64 `json:"unaccounted"`
-	}
-	if err := json.Unmarshal(h.Ledger, &l); err != nil || l.Unaccounted == nil {
-		return string(h.Ledger), err
-	}
-	if *l.Unaccounted != 0 {
-		add(&f.wrong, "ledger: %s", h.Ledger)
-	}
-	return fmt.Sprint(*l.Unaccounted), nil
+	return fmt.Sprint(l.Unaccounted), nil
 }
