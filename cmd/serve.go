@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/httpapi"
 )
 
@@ -156,7 +157,12 @@ func (s *services) prepare(ctx context.Context, turned *atomic.Int64) {
 			return
 		}
 		if text := err.Error(); text != said {
-			s.log.Warn().Err(err).Msg("not ready; answering 503 where it is needed and trying again")
+			cause := err // what clients are told names no address
+			var e *document.Error
+			if errors.As(err, &e) && e.Kind == document.Unavailable && e.Err != nil {
+				cause = e.Err
+			}
+			s.log.Warn().Err(cause).Msg("not ready; answering 503 where it is needed and trying again")
 			said = text
 		}
 		select {

@@ -42,7 +42,7 @@ type StaleError struct {
 }
 
 func (e *StaleError) Error() string {
-	return fmt.Sprintf("%s is of a standalone server that is gone: %s", e.Path, e.Reason)
+	return fmt.Sprintf("%s is of a standalone server that is gone (%s); to go on with its data start it again: docsvc serve --standalone", e.Path, e.Reason)
 }
 
 // OccupiedError says that another standalone server that was started in the
@@ -107,7 +107,7 @@ func FindRendezvous(dir string) (*Rendezvous, error) {
 		return nil, &StaleError{path, fmt.Sprintf("there is no process %d", r.PID)}
 	}
 	if r.Process != "" && r.Process != processStamp(r.PID) {
-		return nil, &StaleError{path, fmt.Sprintf("process %d is another one", r.PID)}
+		return nil, &StaleError{path, fmt.Sprintf("process %d is another program by now", r.PID)}
 	}
 	if !r.answers() {
 		return nil, &StaleError{path, "none of its addresses answers"}

@@ -89,8 +89,8 @@ func TestStaleRendezvous(t *testing.T) {
 		linux  bool
 	}{
 		"dead":       {func(r *Rendezvous) { r.PID = gone.Process.Pid }, "there is no process", false},
-		"other boot": {func(r *Rendezvous) { r.Process = "0000" + r.Process[4:] }, "is another one", true},
-		"pid reused": {func(r *Rendezvous) { r.PID = os.Getppid() }, "is another one", true},
+		"other boot": {func(r *Rendezvous) { r.Process = "0000" + r.Process[4:] }, "is another program by now", true},
+		"pid reused": {func(r *Rendezvous) { r.PID = os.Getppid() }, "is another program by now", true},
 		"no answer":  {func(r *Rendezvous) { r.API = "http://127.0.0.1:1" }, "none of its addresses answers", false},
 		"no address": {func(r *Rendezvous) { r.API, r.RedisURL, r.S3Endpoint = "", "", "" }, "none of its addresses answers", false},
 	} {
