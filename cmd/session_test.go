@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,7 +25,8 @@ type session struct {
 
 func newSession(t *testing.T, s *redistest.Server) *session {
 	rdb := s.Client(t)
-	return &session{t: t, rdb: rdb, queue: rq.New(rdb, rq.Options{}), env: map[string]string{"REDIS_URL": s.URL}}
+	// A lease that no loaded machine outlasts.
+	return &session{t: t, rdb: rdb, queue: rq.New(rdb, rq.Options{Lease: time.Hour}), env: map[string]string{"REDIS_URL": s.URL}}
 }
 
 // run gives what a command printed and its exit status.

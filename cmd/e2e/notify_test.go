@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -70,6 +71,12 @@ func (m *manager) heard(from int, texts ...string) (n int) {
 	return n
 }
 
+func (m *manager) all() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.said)
+}
+
 func (m *manager) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,7 +87,7 @@ func (s *site) hears(m *manager, from, times int, texts ...string) {
 	s.t.Helper()
 	s.until(fmt.Sprintf("the service manager to hear %q", texts), func() error {
 		if n := m.heard(from, texts...); n < times {
-			return fmt.Errorf("%d times; said so far: %q", n, m.said)
+			return fmt.Errorf("%d times; said so far: %q", n, m.all())
 		}
 		return nil
 	})

@@ -239,6 +239,9 @@ func TestRedisACL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range log {
+		if e.Object == "config|get" {
+			continue // asked at start for appendfsync, which INFO doesn't tell; done without
+		}
 		t.Errorf("refused: %s %s (%s)", e.Reason, e.Object, e.Context)
 	}
 	docsvc := aclClient(t, s.redis)

@@ -36,6 +36,11 @@ func (f *fixture) documents(n int, each int, change func(i int, d *Document)) []
 			pipe.Do(f.t.Context(), args...)
 		}
 		ids = append(ids, id)
+		if i%500 == 499 { // a slow engine takes no more in one write's time
+			if _, err := pipe.Exec(f.t.Context()); err != nil {
+				f.t.Fatal(err)
+			}
+		}
 	}
 	if _, err := pipe.Exec(f.t.Context()); err != nil {
 		f.t.Fatal(err)

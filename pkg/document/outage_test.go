@@ -53,8 +53,7 @@ func TestRedisOutOfMemory(t *testing.T) {
 			_, err := f.Process(t.Context(), failed.DocumentID, ProcessRequest{UploadID: failed.UploadID})
 			return err
 		},
-		"retry":   func() error { _, err := f.Retry(t.Context(), a.JobID); return err },
-		"removed": func() error { return f.UploadRemoved(t.Context(), f.get(failed.DocumentID)) },
+		"retry": func() error { _, err := f.Retry(t.Context(), a.JobID); return err },
 	} {
 		t.Log(name)
 		wantError(t, call(), Unavailable, CodeQueueUnavailable)
