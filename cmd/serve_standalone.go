@@ -120,6 +120,7 @@ func (a *app) ignoredSetting(key string) string {
 func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *standalone.Engines, withoutWorker bool, n *notifier) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	ignoreFileLimit() // the store writes files, too
 	workerDone := make(chan error, 1)
 	if withoutWorker {
 		workerDone <- nil

@@ -24,6 +24,11 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
+// ignoreFileLimit makes a file above the limit on their size (ulimit -f) an
+// error of its write. The signal would end the process, and after five deaths
+// of workers fail the job.
+func ignoreFileLimit() { signal.Ignore(syscall.SIGXFSZ) }
+
 // runUntilSignal runs a worker: the first SIGINT or SIGTERM stops it warm, the
 // second cold.
 func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker, n *notifier, log zerolog.Logger) error {
@@ -32,9 +37,7 @@ func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker, n *
 	watch.Go(func() { n.watch(watching, log, w.Status, func() string { return w.Stuck(stuckAfter) }) })
 	defer watch.Wait()
 	defer cancel()
-	// A file above the limit on their size is an error of its write then, where
-	// the signal would end the process, and after five deaths fail its job.
-	signal.Ignore(syscall.SIGXFSZ)
+	ignoreFileLimit()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
