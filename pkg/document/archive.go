@@ -135,6 +135,9 @@ func (s *Service) archive(ctx context.Context, id string) (done bool, err error)
 	case !s.isOld(v) || !madeHere(id):
 		return false, nil
 	}
+	if may, err := s.mayArchive(ctx, id); !may {
+		return false, err
+	}
 	m := copyOf(v.Document)
 	m.ArchivedAt = s.c.Clock().UTC().Truncate(time.Millisecond)
 	uploaded := !v.UploadRemoved && v.SourceKey == ""

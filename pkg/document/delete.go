@@ -119,7 +119,7 @@ func (s *Service) withdraw(d *Document, counter string) *effects {
 	for _, key := range s.keysNaming(d) {
 		e.list = append(e.list, rq.Del(key).When(rq.Guard{Key: key, Is: d.ID}))
 	}
-	indexes := []string{s.k.all(), s.k.byOwner(d.Owner), s.k.openUploads(), s.k.expiredUploads(), s.k.unsaved()}
+	indexes := []string{s.k.all(), s.k.byOwner(d.Owner), s.k.openUploads(), s.k.expiredUploads(), s.k.unsaved(), s.k.copyAgain()}
 	for _, state := range States() {
 		indexes = append(indexes, s.k.byState(state))
 	}
@@ -129,6 +129,7 @@ func (s *Service) withdraw(d *Document, counter string) *effects {
 	for _, index := range indexes {
 		e.list = append(e.list, rq.ZRem(index, d.ID))
 	}
+	e.list = append(e.list, rq.ZRem(s.k.copying(), copyName(d.ID, RecordExecution), copyName(d.ID, ArchivedExecution)))
 	e.list = append(e.list, rq.Del(s.k.password(d.ID)), rq.Del(s.k.upload(d.UploadID)))
 	if d.ArchivedAt.IsZero() { // else Redis has neither
 		e.count(d.counted(), -1)

@@ -38,6 +38,8 @@
 //	object:<sum>          id of the document last made of the object whose key has this sha256
 //	password:<id>         the password of an encrypted file, with a time to live
 //	docs:unsaved          zset of ids by milliseconds: the bucket lacks the record as it is
+//	docs:copying          zset of <id>/<execution> by milliseconds: when that copy was last written
+//	docs:copy_again       zset of ids by milliseconds: when its copy is written once more
 //	docs:deleted          zset of ids by milliseconds until which they are remembered as deleted
 //	docs:removing         zset of deleted ids whose objects may be there, by when to try again
 //	docs:accepted         zset of accepted ids by creation: the ledger's list, see ledger.go
@@ -70,6 +72,11 @@
 // Config.Retention into the archive: copy first, then one script that takes the
 // record out as it was read; where that is refused the copy goes again. An
 // archived document can be read; what would change it answers archived.
+//
+// A store may carry out a request that nobody waits for any more: an older copy
+// would then stand where a newer one was. So a copy that is written twice within
+// 16 minutes is written once more after those, and what was to be archived and
+// was not is not tried again within them.
 //
 // Rebuild makes records of what the bucket has, where Redis has none, or one of
 // before the run that completed the document (Redis came from a backup). Of

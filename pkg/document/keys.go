@@ -123,6 +123,12 @@ func (k keys) unsaved() string  { return k.ns + "docs:unsaved" }
 func (k keys) deleted() string  { return k.ns + "docs:deleted" }
 func (k keys) removing() string { return k.ns + "docs:removing" }
 
+// copying are copies of records (copyName) that were written or removed within
+// lateAnswers, by the milliseconds of when; copyAgain are the documents whose
+// copy is written once more, by when.
+func (k keys) copying() string   { return k.ns + "docs:copying" }
+func (k keys) copyAgain() string { return k.ns + "docs:copy_again" }
+
 // ledger is a hash of counters of what was accepted and what left; see
 // ledger.go. accepted are the documents that it must find again, unaccepted
 // those that failed without ever being accepted, by the milliseconds of their

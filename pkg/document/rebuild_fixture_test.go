@@ -166,7 +166,7 @@ func (f *fixture) records() map[string]string {
 	all := f.keyspace()
 	for key, content := range all {
 		switch {
-		case strings.HasPrefix(key, f.k.upload("")), key == f.k.timings(), key == f.k.unsaved():
+		case strings.HasPrefix(key, f.k.upload("")), key == f.k.timings(), key == f.k.unsaved(), key == f.k.copying(), key == f.k.copyAgain():
 			delete(all, key)
 		case strings.HasPrefix(key, f.k.document("")):
 			fields := strings.Split(content, "\n") // an empty field is none

@@ -15,13 +15,19 @@ func (s *Service) keepUnsaved(ctx context.Context, r *round) error {
 	if err := s.noteEarlier(ctx); err != nil {
 		return err
 	}
-	return r.due(ctx, s.k.unsaved(), func(ctx context.Context, id string) error {
-		saved, err := s.save(ctx, id)
-		if saved {
-			r.done(&r.Saved)
+	for _, index := range []string{s.k.unsaved(), s.k.copyAgain()} {
+		err := r.due(ctx, index, func(ctx context.Context, id string) error {
+			saved, err := s.save(ctx, id)
+			if saved {
+				r.done(&r.Saved)
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return err
-	})
+	}
+	return nil
 }
 
 // save writes a copy of one record and then takes it out of the unsaved, if
@@ -29,7 +35,7 @@ func (s *Service) keepUnsaved(ctx context.Context, r *round) error {
 // end notes it again, and if its commit is what it says, need not.
 func (s *Service) save(ctx context.Context, id string) (saved bool, err error) {
 	d, err := s.Record(ctx, id)
-	drop := []rq.Effect{rq.ZRem(s.k.unsaved(), id)}
+	drop := s.copied(id, false)
 	if isNotFound(err) {
 		return false, s.queue.Apply(ctx, []rq.Condition{{Guard: rq.Guard{Key: s.k.document(id), Not: true}}}, drop, nil)
 	}
@@ -39,18 +45,26 @@ func (s *Service) save(ctx context.Context, id string) (saved bool, err error) {
 	if !d.Status.Final() {
 		return false, s.queue.Apply(ctx, s.asRead(d), drop, nil)
 	}
+	late, err := s.beginCopy(ctx, id, RecordExecution)
+	if err != nil {
+		return false, err
+	}
 	key := manifestKey(id, RecordExecution)
 	if err := s.putManifest(ctx, key, copyOf(d)); err != nil {
 		return false, err
 	}
-	err = s.queue.Apply(ctx, s.asRead(d), drop, nil)
+	err = s.queue.Apply(ctx, s.asRead(d), s.copied(id, late), nil)
 	var raced *rq.ConditionError
 	if errors.As(err, &raced) {
 		s.dropCopy(ctx, id, key)
 	}
 	if err == nil && !d.restored.IsZero() {
 		// Brought back from the archive, which now need not have it any more.
-		if err := s.removeKeys(ctx, []string{manifestKey(id, ArchivedExecution)}); err != nil {
+		_, err := s.beginCopy(ctx, id, ArchivedExecution)
+		if err == nil {
+			err = s.removeKeys(ctx, []string{manifestKey(id, ArchivedExecution)})
+		}
+		if err != nil {
 			s.c.Log.Warn().Err(err).Str("document", id).Msg("removing the archived copy of a record that was brought back")
 		}
 	}
