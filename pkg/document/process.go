@@ -205,6 +205,15 @@ func (s *Service) checkUpload(ctx context.Context, d *Document) (objstore.Object
 	}
 	object, err := s.store.Stat(ctx, d.UploadKey)
 	missing := errors.Is(err, objstore.ErrNotFound)
+	if missing && d.Status == AwaitingUpload {
+		m, err := s.processed(ctx, d)
+		if err != nil {
+			return objstore.Object{}, err
+		}
+		if m != nil {
+			return m.upload(d), nil
+		}
+	}
 	expired := !s.c.Clock().Before(d.UploadExpiresAt)
 	switch {
 	case err != nil && !missing:

@@ -62,6 +62,15 @@ func (s *Service) expireOne(ctx context.Context, id string) (stays, expired bool
 		s.c.Log.Warn().Err(err).Str("document", id).Msg("its upload URL ran out, but its record can't be read")
 		return true, false, nil
 	}
+	if d.Status == AwaitingUpload {
+		resumed, err := s.resume(ctx, d)
+		if err != nil {
+			s.c.Log.Warn().Err(err).Str("document", id).Msg("its upload URL ran out, but whether it was processed can't be seen: it is looked at again")
+		}
+		if resumed || err != nil {
+			return err != nil, false, nil
+		}
+	}
 	err = s.expire(ctx, d)
 	var raced *rq.ConditionError
 	if errors.As(err, &raced) {

@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/redistest"
 	"github.com/docsvc/docsvc/pkg/rq"
 )
@@ -36,4 +39,63 @@ func TestACommitThatRedisForgot(t *testing.T) {
 		}
 		r.until("the record to say that the upload is gone", func() bool { return r.doc(d.ID).UploadRemoved })
 	})
+}
+
+// A process that Redis forgets although its document was completed: the record
+// awaits its upload again, which is gone. The client's next process, or the end
+// of its URL when it doesn't ask, brings back what is in the bucket.
+func TestAProcessThatRedisForgot(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	var ahead atomic.Int64
+	clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	r := newRig(t, redistest.Start(t, redistest.RedisServer), func(c *document.Config) { c.Clock = clock })
+	asks, silent := r.upload("a.txt", sample), r.upload("b.txt", sample+" More.")
+	never := r.upload("c.txt", sample+" Never processed.")
+	saved := map[string]string{}
+	for _, key := range r.rdb.Keys(ctx, "*").Val() {
+		dump, err := r.rdb.Dump(ctx, key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved[key] = dump
+	}
+	p := r.pipeline()
+	for _, u := range []*document.Upload{asks, silent} {
+		r.process(u)
+		task, res, err := r.byHand(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := r.finish(task, res); c != nil {
+			t.Fatal(c)
+		}
+		res.Settled(ctx, true)
+		r.committed(u.DocumentID, map[string]string{asks.DocumentID: sample, silent.DocumentID: sample + " More."}[u.DocumentID])
+	}
+	if err := r.rdb.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for key, dump := range saved {
+		if err := r.rdb.Restore(ctx, key, 0, dump).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := r.doc(asks.DocumentID); d.Status != document.AwaitingUpload {
+		t.Fatalf("it is %s; want it to have forgotten", d.Status)
+	}
+	r.process(asks)
+	r.work()
+	r.committed(asks.DocumentID, sample)
+	ahead.Store(int64(48 * time.Hour))
+	if n, _, err := r.docs.ExpireUploads(ctx, 10); err != nil || n != 1 {
+		t.Errorf("%d uploads expired, %v; want the one that was never processed", n, err)
+	}
+	r.committed(silent.DocumentID, sample+" More.")
+	if d := r.doc(never.DocumentID); d.ErrorCode != document.CodeUploadExpired {
+		t.Errorf("it failed as %q", d.ErrorCode)
+	}
+	if l, err := r.docs.Ledger(ctx); err != nil || l.Unaccounted != 0 {
+		t.Errorf("the ledger: %+v, %v", l, err)
+	}
 }
