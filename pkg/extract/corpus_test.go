@@ -14,12 +14,16 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/blocktest"
 	"github.com/docsvc/docsvc/pkg/extract/csv"
+	"github.com/docsvc/docsvc/pkg/extract/doc"
 	"github.com/docsvc/docsvc/pkg/extract/docx"
+	"github.com/docsvc/docsvc/pkg/extract/eml"
+	"github.com/docsvc/docsvc/pkg/extract/epub"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
 	"github.com/docsvc/docsvc/pkg/extract/odt"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
+	"github.com/docsvc/docsvc/pkg/extract/rtf"
 	"github.com/docsvc/docsvc/pkg/extract/xlsx"
 )
 
@@ -73,7 +77,7 @@ func readAll(t *testing.T, name string, raw []byte) (texts int) {
 	if _, err := extract.Detect(bytes.NewReader(raw), int64(len(raw)), filepath.Base(name), ""); err != nil && blocktest.Code(err) == "" {
 		t.Errorf("%s: detection: %v", name, err)
 	}
-	for _, parse := range []block.Parser{docx.Parse, html.Parse, markdown.Parse, plain.Parse, pptx.Parse, xlsx.Parse, csv.Parse, odt.Parse} {
+	for _, parse := range []block.Parser{docx.Parse, html.Parse, markdown.Parse, plain.Parse, pptx.Parse, xlsx.Parse, csv.Parse, odt.Parse, eml.Parse, epub.Parse, rtf.Parse, doc.Parse} {
 		d, err := blocktest.Try(t, parse, raw, block.Options{})
 		blocktest.Check(t, d, err)
 		if err != nil {

@@ -141,7 +141,7 @@ func documentDocs() map[string]string {
 		"finished_at":       "When it became final",
 		"sha256":            "sha256 of the file",
 		"text_sha256":       "sha256 of the normalised text",
-		"format":            "pdf, docx, html, markdown or text, by content",
+		"format":            "pdf, docx, html, markdown, text, pptx, xlsx, csv, eml, epub, odt, rtf or doc, by content",
 		"mime":              "Type by content",
 		"author":            "Author that the file names",
 		"language":          "Language of the text (BCP 47)",

@@ -104,7 +104,7 @@ func oldFile(t testing.TB, text string) []byte {
 
 func TestOldWord(t *testing.T) {
 	t.Parallel()
-	text, err := charmap.Windows1251.NewEncoder().String(strings.Repeat("Запуск программы установки. ", 20))
+	text, err := charmap.Windows1251.NewEncoder().String("Запуск программы установки Данному приложению требуется новая версия " + strings.Repeat("and much in English ", 20))
 	if err != nil {
 		t.Fatal(err)
 	}

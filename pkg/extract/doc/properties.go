@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
@@ -63,7 +65,10 @@ func (d *document) readOldPieces() {
 	for _, p := range d.pieces {
 		sample = append(sample, d.main.part(p.at, min(p.end-p.cp, maxSample-len(sample)))...)
 	}
-	if e, err := htmlindex.Get(charset.FindBytes(sample).Name); err == nil {
+	words := slices.DeleteFunc(strings.Fields(string(sample)), func(w string) bool {
+		return !strings.ContainsFunc(w, func(r rune) bool { return r >= utf8.RuneSelf })
+	})
+	if e, err := htmlindex.Get(charset.FindBytes([]byte(strings.Join(words, " "))).Name); err == nil {
 		if page, ok := e.(*charmap.Charmap); ok {
 			d.narrow = page
 		}
