@@ -66,33 +66,46 @@ type Spec struct {
 	Conditions []Condition
 }
 
-// batch is how many jobs one enqueue script takes.
-const batch = 500
+// One enqueue script takes at most so many jobs, and so many bytes unless one
+// job alone has more: Redis holds all of a script's arguments in memory, at
+// most 1 GiB by its own settings, and answers nobody else while it runs.
+const (
+	batch      = 500
+	batchBytes = 8 << 20
+)
 
 // Enqueue puts one job on its queue. It is safe to repeat after a lost reply
 // inside the client; two calls are two enqueues. With ErrActive the job that
 // exists is returned too. To the EffectsFunc a job that is deferred is queued.
 func (c *Client) Enqueue(ctx context.Context, s Spec) (*Job, error) {
-	jobs, errs, err := c.enqueue(ctx, []Spec{s})
+	d, err := c.draft(s, c.o.Clock())
+	if err != nil {
+		return nil, err
+	}
+	jobs, errs, err := c.enqueue(ctx, []draft{d})
 	if err != nil {
 		return nil, err
 	}
 	return jobs[0], errs[0]
 }
 
-// EnqueueMany enqueues in order, one round trip per 500 jobs. A job refused by
-// its Unique rule, its conditions or the type of a key has a nil entry and its
-// error joined into err; the others are enqueued. A spec that is wrong in itself
-// refuses its whole round trip; jobs of earlier ones are enqueued then, as after
-// a transport error.
+// EnqueueMany enqueues in order, one round trip per 500 jobs or 8 MiB; a larger
+// job goes alone. A job refused by its Unique rule, its conditions or the type
+// of a key has a nil entry and its error joined into err; the others are
+// enqueued. A spec that is wrong in itself refuses its whole round trip; jobs of
+// earlier ones are enqueued then, as after a transport error.
 func (c *Client) EnqueueMany(ctx context.Context, specs []Spec) ([]*Job, error) {
 	all := make([]*Job, 0, len(specs))
 	var refused []error
-	for len(specs) > 0 {
-		n := min(len(specs), batch)
-		jobs, errs, err := c.enqueue(ctx, specs[:n])
+	var next []draft
+	bytes, now := 0, c.o.Clock()
+	flush := func() error {
+		if len(next) == 0 {
+			return nil
+		}
+		jobs, errs, err := c.enqueue(ctx, next)
 		if err != nil {
-			return all, errors.Join(append(refused, err)...)
+			return err
 		}
 		for i, e := range errs {
 			if e != nil {
@@ -100,53 +113,81 @@ func (c *Client) EnqueueMany(ctx context.Context, specs []Spec) ([]*Job, error) 
 				refused = append(refused, e)
 			}
 		}
-		all, specs = append(all, jobs...), specs[n:]
+		all, next, bytes, now = append(all, jobs...), nil, 0, c.o.Clock()
+		return nil
 	}
-	return all, errors.Join(refused...)
+	for _, s := range specs {
+		d, err := c.draft(s, now)
+		if err == nil && (len(next) == batch || bytes+d.bytes > batchBytes) {
+			err = flush()
+		}
+		if err != nil {
+			return all, errors.Join(append(refused, err)...)
+		}
+		next, bytes = append(next, d), bytes+d.bytes
+	}
+	err := flush()
+	return all, errors.Join(append(refused, err)...)
 }
 
-func (c *Client) enqueue(ctx context.Context, specs []Spec) ([]*Job, []error, error) {
-	now := c.o.Clock()
-	jobs, transitions := make([]*Job, len(specs)), make([]Transition, len(specs))
-	keys, t := []string{keyQueues}, c.tape().str(newHexID()).num(int64(len(specs)))
-	for i, s := range specs {
-		s = c.withDefaults(s)
-		j, fields, err := newJob(s, now)
-		if err != nil {
-			return nil, nil, fmt.Errorf("enqueueing %s: %w", s.Func, err)
-		}
-		reason, when := ReasonEnqueued, ""
-		if j.Status == StatusScheduled {
-			reason, when = ReasonScheduled, strconv.FormatInt(s.At.Unix(), 10)
-		}
-		tr := Transition{Job: j, To: j.Status, Reason: reason, At: now}
-		if when != "" {
-			tr.NextAttempt = s.At
-		}
-		extra := c.o.Effects(tr)
-		effects := slices.Concat(s.groupEffects(), extra.Effects, s.Effects)
-		if err := checkWrites(effects, s.Conditions); err != nil {
-			return nil, nil, fmt.Errorf("enqueueing %s: %w", s.Func, err)
-		}
-		ttl := ""
-		if j.TTL != nil {
-			ttl = ttlSeconds(*j.TTL)
-		}
-		keys = append(keys, keyJob(j.ID), keyQueue(j.Queue))
-		t.str(j.ID, j.Queue, s.Unique.text(), when).flag(s.AtFront).str(ttl).list(s.DependsOn).list(fields).str(reason)
-		t.labels(extra.Labels).conditions(s.Conditions).effects(effects)
-		jobs[i], transitions[i] = j, tr
+// draft is one job as the script takes it.
+type draft struct {
+	job        *Job
+	transition Transition
+	tape       tape
+	bytes      int
+}
+
+func (c *Client) draft(s Spec, now time.Time) (draft, error) {
+	s = c.withDefaults(s)
+	j, fields, err := newJob(s, now)
+	if err != nil {
+		return draft{}, fmt.Errorf("enqueueing %s: %w", s.Func, err)
+	}
+	reason, when := ReasonEnqueued, ""
+	if j.Status == StatusScheduled {
+		reason, when = ReasonScheduled, strconv.FormatInt(s.At.Unix(), 10)
+	}
+	tr := Transition{Job: j, To: j.Status, Reason: reason, At: now}
+	if when != "" {
+		tr.NextAttempt = s.At
+	}
+	extra := c.o.Effects(tr)
+	effects := slices.Concat(s.groupEffects(), extra.Effects, s.Effects)
+	if err := checkWrites(effects, s.Conditions); err != nil {
+		return draft{}, fmt.Errorf("enqueueing %s: %w", s.Func, err)
+	}
+	ttl := ""
+	if j.TTL != nil {
+		ttl = ttlSeconds(*j.TTL)
+	}
+	d := draft{job: j, transition: tr}
+	d.tape.str(j.ID, j.Queue, s.Unique.text(), when).flag(s.AtFront).str(ttl).list(s.DependsOn).list(fields).str(reason)
+	d.tape.labels(extra.Labels).conditions(s.Conditions).effects(effects)
+	for _, arg := range d.tape.args {
+		text, _ := arg.(string) // there is nothing else on a tape
+		d.bytes += len(text)
+	}
+	return d, nil
+}
+
+// enqueue runs the script once.
+func (c *Client) enqueue(ctx context.Context, drafts []draft) ([]*Job, []error, error) {
+	keys, t := []string{keyQueues}, c.tape().str(newHexID()).num(int64(len(drafts)))
+	for _, d := range drafts {
+		keys = append(keys, keyJob(d.job.ID), keyQueue(d.job.Queue))
+		t.args = append(t.args, d.tape.args...)
 	}
 	r, err := c.run(ctx, call{scriptEnqueue, keys, t})
 	if err != nil {
 		return nil, nil, fmt.Errorf("enqueueing: %w", err)
 	}
-	errs := make([]error, len(specs))
-	for i := range specs {
-		jobs[i], errs[i] = enqueued(jobs[i], r.at(i))
+	jobs, errs := make([]*Job, len(drafts)), make([]error, len(drafts))
+	for i, d := range drafts {
+		jobs[i], errs[i] = enqueued(d.job, r.at(i))
 		if errs[i] == nil {
-			transitions[i].To = jobs[i].Status
-			c.o.Observer.Transition(transitions[i])
+			d.transition.To = jobs[i].Status
+			c.o.Observer.Transition(d.transition)
 		}
 	}
 	return jobs, errs, nil

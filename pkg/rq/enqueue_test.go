@@ -1,12 +1,16 @@
 package rq
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
@@ -287,6 +291,73 @@ func TestEnqueueManyInOrder(t *testing.T) {
 		list := f.rdb.LRange(ctx, "rq:queue:q", 0, -1).Val()
 		if len(list) != len(specs)-1 || list[0] != "j0" || list[7] != "j8" || list[len(list)-1] != fmt.Sprintf("j%d", len(specs)-1) {
 			t.Errorf("%d on the queue: %v...", len(list), list[:10])
+		}
+	})
+}
+
+// weighing notes how many bytes each script was given.
+type weighing struct{ sent *[]int }
+
+func (h weighing) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h weighing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h weighing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		n := 0
+		for _, arg := range cmd.Args() {
+			if text, ok := arg.(string); ok {
+				n += len(text)
+			}
+		}
+		*h.sent = append(*h.sent, n)
+		return next(ctx, cmd)
+	}
+}
+
+// Redis holds what a script is given in memory, and drops a client that sends
+// too much at once.
+func TestEnqueueManyLargeJobs(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		ctx := context.Background()
+		noise := make([]byte, 3<<20) // payloads are packed
+		if _, err := rand.Read(noise); err != nil {
+			t.Fatal(err)
+		}
+		specs := make([]Spec, 8)
+		for i := range specs {
+			specs[i] = Spec{ID: fmt.Sprintf("j%d", i), Queue: "q", Func: "app.work", Args: []any{noise}}
+		}
+		specs[3].Args = []any{bytes.Repeat(noise, 3)} // more than a round trip takes
+		var sent []int
+		f.rdb.AddHook(weighing{sent: &sent})
+		jobs, err := f.EnqueueMany(ctx, specs)
+		if err != nil || len(jobs) != len(specs) {
+			t.Fatalf("%d jobs, %v", len(jobs), err)
+		}
+		over := 0
+		for _, n := range sent {
+			if n > 10<<20 {
+				t.Errorf("a script was given %d bytes", n)
+			} else if n > batchBytes {
+				over++
+			}
+		}
+		if over > 2 { // the large job, sent again where Redis did not know the script
+			t.Errorf("bytes sent: %v", sent)
+		}
+		list := f.rdb.LRange(ctx, "rq:queue:q", 0, -1).Val()
+		if len(list) != len(specs) {
+			t.Fatalf("%d on the queue", len(list))
+		}
+		for i, id := range list {
+			if jobs[i].ID != id || id != specs[i].ID {
+				t.Errorf("%d on the queue is %s, %s was answered", i, id, jobs[i].ID)
+			}
 		}
 	})
 }
