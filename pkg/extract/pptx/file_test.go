@@ -137,15 +137,16 @@ func frame(at, content string) string {
 }
 
 func tableOf(props string, rows ...[]string) string {
-	s := `<a:tbl><a:tblPr ` + props + `/>`
+	var s strings.Builder
+	s.WriteString(`<a:tbl><a:tblPr ` + props + `/>`)
 	for _, r := range rows {
-		s += `<a:tr h="1">`
+		s.WriteString(`<a:tr h="1">`)
 		for _, c := range r {
-			s += `<a:tc><a:txBody>` + para(c) + `</a:txBody></a:tc>`
+			s.WriteString(`<a:tc><a:txBody>` + para(c) + `</a:txBody></a:tc>`)
 		}
-		s += `</a:tr>`
+		s.WriteString(`</a:tr>`)
 	}
-	return s + `</a:tbl>`
+	return s.String() + `</a:tbl>`
 }
 
 func points(kind string, values ...string) string {

@@ -235,7 +235,7 @@ func TestRefused(t *testing.T) {
 		"another root":        {deck{parts: map[string]string{"presentation.xml": "<x/>"}}.pack(t), block.Options{}, block.CodeCorrupt},
 		"deep":                {deck{slides: []page{{shapes: deep}}}.pack(t), block.Options{}, block.CodeBomb},
 		"too deep by setting": {three.pack(t), block.Options{MaxNesting: 3}, block.CodeBomb},
-		"expanding":           {deck{slides: []page{{shapes: strings.Repeat(" ", 10<<20)}}}.pack(t), block.Options{}, block.CodeBomb},
+		"expanding":           {deck{slides: []page{{shapes: strings.Repeat(" ", 5<<20)}}}.pack(t), block.Options{}, block.CodeBomb},
 		"a wide cell":         {deck{slides: []page{{shapes: strings.Repeat(sp("", "", para("x")), 1000)}}}.pack(t), block.Options{MaxExpanded: 10 << 10}, block.CodeBomb},
 	} {
 		d, err := blocktest.Try(t, Parse, c.raw, c.o)
@@ -247,7 +247,7 @@ func TestRefused(t *testing.T) {
 
 func TestManyShapesComeAsTheyAre(t *testing.T) {
 	t.Parallel()
-	const n = 30000 // more than is held
+	const n = 17000 // more than is held
 	var b strings.Builder
 	b.WriteString(`<p:grpSp>`)
 	for i := range n {

@@ -197,8 +197,8 @@ func TestRefused(t *testing.T) {
 		"another root":    {book{parts: map[string]string{"workbook.xml": "<x/>"}}.pack(t), block.Options{}, block.CodeCorrupt},
 		"deep":            {book{sheets: []tab{{data: strings.Repeat("<row>", 600)}}}.pack(t), block.Options{}, block.CodeBomb},
 		"too deep":        {three.pack(t), block.Options{MaxNesting: 2}, block.CodeBomb},
-		"expanding":       {book{sheets: []tab{{data: strings.Repeat("<row/>", 2<<20)}}}.pack(t), block.Options{}, block.CodeBomb},
-		"many strings":    {book{sheets: []tab{{}}, strings: strings.Repeat("<si/>", 2<<20)}.pack(t), block.Options{}, block.CodeBomb},
+		"expanding":       {book{sheets: []tab{{data: strings.Repeat("<row/>", 900<<10)}}}.pack(t), block.Options{}, block.CodeBomb},
+		"many strings":    {book{sheets: []tab{{}}, strings: strings.Repeat("<si/>", 1100<<10)}.pack(t), block.Options{}, block.CodeBomb},
 		"over the budget": {book{sheets: []tab{{data: strings.Repeat(row(1, num("A1", "1")), 1000)}}}.pack(t), block.Options{MaxExpanded: 10 << 10}, block.CodeBomb},
 	} {
 		if d, err := blocktest.Try(t, Parse, c.raw, c.o); blocktest.Code(err) != c.code {
