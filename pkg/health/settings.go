@@ -81,11 +81,11 @@ func (r Redis) durability() string {
 	case r.AppendFsync == "always":
 		return "appendonly yes, appendfsync always: a crash loses nothing that was acknowledged"
 	case r.AppendFsync == "everysec":
-		return "appendonly yes, appendfsync everysec: a crash can lose the last second of what was acknowledged"
+		return "appendonly yes, appendfsync everysec: a power failure can lose the last second of what was acknowledged"
 	case r.AppendFsync == "no":
-		return "appendonly yes, appendfsync no: a crash of the machine can lose the last 30 seconds or so of what was acknowledged"
+		return "appendonly yes, appendfsync no: a power failure can lose the last 30 seconds or so of what was acknowledged"
 	}
-	return "appendonly yes: unless appendfsync is always, a crash can lose the last second of what was acknowledged"
+	return "appendonly yes: unless appendfsync is always, a power failure can lose the last second of what was acknowledged"
 }
 
 // findings are the settings that docsvc's promise does not hold with.

@@ -36,7 +36,7 @@ const healthExample = `{"status":"degraded","reasons":["2 jobs wait in cleanup_t
 	`"queues":{"document_processing":{"available":true,"length":0,"failed":1,"started":1,"scheduled":0,"workers":1,"oldest_job_age_seconds":0},` +
 	`"cleanup_tasks":{"available":true,"length":2,"failed":0,"started":0,"scheduled":0,"workers":0,"oldest_job_age_seconds":12.5}},` +
 	`"redis":{"available":true,"latency_ms":0.4,"version":"7.0.15","used_memory_bytes":1048576,"maxmemory_policy":"noeviction","appendonly":"yes","appendfsync":"everysec",` +
-	`"durability":"appendonly yes, appendfsync everysec: a crash can lose the last second of what was acknowledged","role":"master"},` +
+	`"durability":"appendonly yes, appendfsync everysec: a power failure can lose the last second of what was acknowledged","role":"master"},` +
 	`"storage":{"available":true,"latency_ms":2.1,"bucket":"docsvc"},` +
 	`"workers":[{"name":"worker-1","state":"busy","queues":["document_processing"],"hostname":"host-1","pid":4242,` +
 	`"current_job":"3f0f7a9e-0b8f-4c1e-9d0e-2a8d1c5b7f10","last_heartbeat":"2026-11-23T16:00:00Z","successful_jobs":15,"failed_jobs":1}],` +
