@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	flags "flag" // the package has a function flag
 	"maps"
 	"slices"
 	"strings"
@@ -21,7 +22,16 @@ import (
 	"github.com/docsvc/docsvc/pkg/s3test"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The model takes the same steps every time, unless flags say otherwise, as
+// "make model" does.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"rapid.seed": "5", "rapid.checks": "15", "rapid.nofailfile": "true"} {
+		if err := flags.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // clock is a time that tests move.
 type clock struct {

@@ -152,7 +152,8 @@ func fewPrograms(dir string) (string, error) {
 
 // environment is that of the tests: nothing from outside but PATH, or few.
 func environment(scripts, few string, programs bool) []string {
-	env := []string{mutantDir + "=" + scripts}
+	// A model that fails is not made smaller first.
+	env := []string{mutantDir + "=" + scripts, "RAPID_SHRINKTIME=1ms"}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch {
