@@ -19,9 +19,6 @@ import (
 // Version changes whenever the output for some file changes.
 const Version = "1"
 
-// maxText bounds one text; the XML reader's own bound is lower.
-const maxText = 64 << 20
-
 // Parse reads f and reports its blocks to sink. It is a block.Parser. Pages
 // stay 0: a text document has none until it is laid out.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
