@@ -124,7 +124,7 @@ func TestObjectOfPythonAndAKilledWorker(t *testing.T) {
 	if n := s.redis.Client(t).ZCard(context.Background(), "docsvc:docs").Val(); n != 1 {
 		t.Errorf("%d documents; want 1", n)
 	}
-	if left := s.artifacts(job.Result.DocumentID); len(left) != 1 {
+	if left := s.executions(job.Result.DocumentID); len(left) != 1 {
 		t.Errorf("artifacts of executions %v", left)
 	}
 	s.untouched("inbox/1.txt", data)
