@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-const pageHead = `# Mutants: every guard of the scripts is tested
+const pageHead = `# Mutants: is every guard of the scripts tested?
 
 ` + "`make mutants`" + ` changes one thing at a time in a Lua script of the queue or of documents, runs the tests, and wants one to fail. The whole run
 takes one to two hours on two cores; ` + "`make mutants SCRIPT=claim.lua,finish.lua`" + ` tries some scripts, and what was killed before is not tried again while
