@@ -30,7 +30,7 @@ func (s *slide) frame(x *ooxml.Reader) error {
 			who, err = readHolder(x)
 			return err
 		case "p:xfrm":
-			return s.open.transform(x)
+			return transform(x, &s.open.Box)
 		case "a:graphic":
 			if who.hidden {
 				return nil
@@ -41,8 +41,8 @@ func (s *slide) frame(x *ooxml.Reader) error {
 		}
 		return nil
 	})
-	if err == nil && !s.open.placed {
-		s.open.box = s.layout.place(who)
+	if err == nil && !s.open.Placed {
+		s.open.Box = s.layout.place(who)
 	}
 	s.keep()
 	return err

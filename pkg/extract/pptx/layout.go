@@ -1,6 +1,7 @@
 package pptx
 
 import (
+	"github.com/docsvc/docsvc/pkg/extract/arrange"
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
@@ -66,7 +67,7 @@ type layout struct {
 // inherited is one place of a layout.
 type inherited struct {
 	holder
-	box
+	arrange.Box
 	levels levels
 }
 
@@ -139,7 +140,7 @@ func (l *layout) shape(x *ooxml.Reader) error {
 		case "p:spPr":
 			err = x.Children(func(t ooxml.Token) error {
 				if t.Name == "a:xfrm" {
-					return in.transform(x)
+					return transform(x, &in.Box)
 				}
 				return nil
 			})
@@ -175,17 +176,17 @@ func (l *layout) find(h holder) (inherited, bool) {
 }
 
 // place is where a shape stands that doesn't say so itself.
-func (l *layout) place(h holder) box {
+func (l *layout) place(h holder) arrange.Box {
 	for ; l != nil && h.is; l = l.master {
 		if in, ok := l.find(h); ok {
-			if in.placed {
-				return in.box
+			if in.Placed {
+				return in.Box
 			}
 			h = in.holder
 		}
 		h.idx = "" // a master has one place of each kind
 	}
-	return box{}
+	return arrange.Box{}
 }
 
 // levels are the marks of lists that a shape inherits.

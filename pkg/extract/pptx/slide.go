@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/docsvc/docsvc/pkg/extract/arrange"
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
@@ -31,16 +32,16 @@ type slide struct {
 
 // item is a shape or group with the text in it.
 type item struct {
-	box
-	title  bool
-	blocks []block.Block
+	arrange.Box // in EMU
+	title       bool
+	blocks      []block.Block
 }
 
-// box is a place on the slide, in EMU.
-type box struct {
-	x, y, w, h int64
-	placed     bool
-}
+// Place implements arrange.Shape.
+func (i item) Place() arrange.Box { return i.Box }
+
+// IsTitle implements arrange.Shape.
+func (i item) IsTitle() bool { return i.title }
 
 func (s *slide) read() error {
 	rels, err := s.d.pkg.Relationships(s.d.ctx, s.name)
@@ -134,7 +135,7 @@ func (s *slide) shape(x *ooxml.Reader) error {
 		case "p:spPr":
 			return x.Children(func(t ooxml.Token) error {
 				if t.Name == "a:xfrm" {
-					return s.open.transform(x)
+					return transform(x, &s.open.Box)
 				}
 				return nil
 			})
@@ -146,8 +147,8 @@ func (s *slide) shape(x *ooxml.Reader) error {
 		}
 		return nil
 	})
-	if err == nil && !s.open.placed {
-		s.open.box = s.layout.place(who)
+	if err == nil && !s.open.Placed {
+		s.open.Box = s.layout.place(who)
 	}
 	s.open.title = who.isTitle()
 	s.keep()
@@ -185,7 +186,7 @@ func (s *slide) group(x *ooxml.Reader) error {
 		if t.Name == "p:grpSpPr" {
 			return x.Children(func(t ooxml.Token) error {
 				if t.Name == "a:xfrm" {
-					return at.transform(x)
+					return transform(x, &at.Box)
 				}
 				return nil
 			})
@@ -193,7 +194,7 @@ func (s *slide) group(x *ooxml.Reader) error {
 		return s.shapes(x, t)
 	})
 	start = min(start, len(s.items)) // all before may have been given
-	members := inOrder(s.items[start:])
+	members := arrange.InOrder(s.items[start:])
 	s.items = s.items[:start]
 	for _, m := range members {
 		at.title = at.title || m.title
@@ -206,13 +207,13 @@ func (s *slide) group(x *ooxml.Reader) error {
 }
 
 // transform reads a place: an a:xfrm or p:xfrm.
-func (b *box) transform(x *ooxml.Reader) error {
+func transform(x *ooxml.Reader, b *arrange.Box) error {
 	return x.Children(func(t ooxml.Token) error {
 		switch t.Name {
 		case "a:off":
-			b.x, b.y, b.placed = emu(t.Attr("x")), emu(t.Attr("y")), true
+			b.X, b.Y, b.Placed = emu(t.Attr("x")), emu(t.Attr("y")), true
 		case "a:ext":
-			b.w, b.h = max(emu(t.Attr("cx")), 0), max(emu(t.Attr("cy")), 0)
+			b.W, b.H = max(emu(t.Attr("cx")), 0), max(emu(t.Attr("cy")), 0)
 		}
 		return nil
 	})
@@ -260,7 +261,7 @@ func (s *slide) keep() {
 // flush gives what is held to the sink in the order in which it is read.
 func (s *slide) flush() error {
 	s.keep()
-	items := inOrder(s.items)
+	items := arrange.InOrder(s.items)
 	s.items, s.held = nil, 0
 	return s.give(items)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/grid"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
 
@@ -81,13 +82,13 @@ var escapes = strings.NewReplacer("_x000D_", "", "_x000d_", "", "_x000A_", "\n",
 
 // styles reads the number format of each style.
 func (w *workbook) styles(x *ooxml.Reader, _ ooxml.Token) error {
-	custom := map[int]format{}
+	custom := map[int]grid.Format{}
 	return x.Children(func(t ooxml.Token) error {
 		switch t.Name {
 		case "x:numFmts":
 			return x.Children(func(t ooxml.Token) error {
 				if id, err := strconv.Atoi(t.Attr("numFmtId")); err == nil && t.Name == "x:numFmt" && len(custom) < maxStyles {
-					custom[id] = formatOf(t.Attr("formatCode"))
+					custom[id] = grid.FormatOf(t.Attr("formatCode"))
 				}
 				return nil
 			})
@@ -99,7 +100,7 @@ func (w *workbook) styles(x *ooxml.Reader, _ ooxml.Token) error {
 				id, err := strconv.Atoi(t.Attr("numFmtId"))
 				f, ok := custom[id]
 				if !ok && err == nil {
-					f = builtin(id)
+					f = grid.Builtin(id)
 				}
 				w.formats = append(w.formats, f)
 				return nil

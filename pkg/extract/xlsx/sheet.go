@@ -7,14 +7,8 @@ import (
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/grid"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
-)
-
-const (
-	// maxColumns is what Excel has.
-	maxColumns = 16384
-	// wideRow is how much a row may hold to be one of a table, in bytes.
-	wideRow = 256 << 10
 )
 
 // sheet is one being read.
@@ -22,20 +16,13 @@ type sheet struct {
 	w     *workbook
 	n     int
 	ref   sheetRef
-	table table
+	table grid.Table
 	last  int // number of the row read last
 	given int // blocks and asides given to the sink
 }
 
-// cell is one that isn't empty.
-type cell struct {
-	column int // from 0
-	text   string
-	isText bool // not a number, date or truth value
-}
-
 func (s *sheet) read() error {
-	s.table.put = s.put
+	s.table.Put = s.put
 	rels, err := s.w.pkg.Relationships(s.w.ctx, s.ref.part)
 	if err != nil {
 		return err
@@ -58,7 +45,7 @@ func (s *sheet) read() error {
 			})
 		})
 	})
-	if err := s.table.end(); err != nil {
+	if err := s.table.End(); err != nil {
 		return err
 	}
 	if err != nil {
@@ -88,51 +75,30 @@ func (s *sheet) row(x *ooxml.Reader, number string) error {
 		n = s.last + 1
 	}
 	gap := n != s.last+1 && s.last > 0
-	var cells []cell
-	next, size := 0, 0
+	var cells []grid.Cell
+	next := 0
 	err = x.Children(func(t ooxml.Token) error {
-		if t.Name != "x:c" || len(cells) >= maxColumns {
+		if t.Name != "x:c" || len(cells) >= grid.MaxColumns {
 			return nil
 		}
-		c := cell{column: next}
+		c := grid.Cell{Column: next}
 		if at, ok := column(t.Attr("r")); ok {
-			c.column = at
+			c.Column = at
 		}
-		next = min(c.column+1, maxColumns-1)
+		next = min(c.Column+1, grid.MaxColumns-1)
 		if err := s.cell(x, t, &c); err != nil {
 			return err
 		}
-		if c.text != "" {
+		if c.Text != "" {
 			cells = append(cells, c)
-			size += len(c.text) + 16
 		}
 		return nil
 	})
 	s.last = n
-	if size > wideRow {
-		if err := s.wide(cells); err != nil {
-			return err
-		}
-		return err
-	}
-	if err := s.table.row(cells, gap, size); err != nil {
+	if err := s.table.Row(cells, gap); err != nil {
 		return err
 	}
 	return err
-}
-
-// wide gives a row with so much in it that it is none of a table: each cell as
-// a paragraph.
-func (s *sheet) wide(cells []cell) error {
-	if err := s.table.end(); err != nil {
-		return err
-	}
-	for _, c := range cells {
-		if err := s.put(block.Block{Kind: block.Paragraph, Text: c.text}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // column is the number of the column in a reference such as "AB12", from 0.
@@ -143,7 +109,7 @@ func column(ref string) (int, bool) {
 		if c < 'A' || c > 'Z' {
 			return n - 1, i > 0
 		}
-		if n = n*26 + int(c-'A') + 1; n > maxColumns {
+		if n = n*26 + int(c-'A') + 1; n > grid.MaxColumns {
 			return 0, false
 		}
 	}
@@ -151,7 +117,7 @@ func column(ref string) (int, bool) {
 }
 
 // cell reads an x:c.
-func (s *sheet) cell(x *ooxml.Reader, t ooxml.Token, c *cell) error {
+func (s *sheet) cell(x *ooxml.Reader, t ooxml.Token, c *grid.Cell) error {
 	kind, style := t.Attr("t"), t.Attr("s")
 	raw, calculated := "", false
 	err := x.Children(func(t ooxml.Token) error {
@@ -160,8 +126,8 @@ func (s *sheet) cell(x *ooxml.Reader, t ooxml.Token, c *cell) error {
 		case "x:v":
 			raw, err = x.Content(maxText)
 		case "x:is":
-			c.text, err = richText(x)
-			c.isText = true
+			c.Text, err = richText(x)
+			c.IsText = true
 		case "x:f":
 			calculated = true
 		}
@@ -171,7 +137,7 @@ func (s *sheet) cell(x *ooxml.Reader, t ooxml.Token, c *cell) error {
 		return err
 	}
 	if raw == "" {
-		if calculated && c.text == "" && kind != "str" {
+		if calculated && c.Text == "" && kind != "str" {
 			s.w.pending++
 		}
 		return nil
@@ -180,24 +146,24 @@ func (s *sheet) cell(x *ooxml.Reader, t ooxml.Token, c *cell) error {
 	case "s":
 		i, err := strconv.Atoi(strings.TrimSpace(raw))
 		if err == nil && i >= 0 && i < len(s.w.strings) {
-			c.text = s.w.strings[i]
+			c.Text = s.w.strings[i]
 		}
-		c.isText = true
+		c.IsText = true
 	case "b":
-		c.text = "FALSE"
+		c.Text = "FALSE"
 		if isOn(strings.TrimSpace(raw)) {
-			c.text = "TRUE"
+			c.Text = "TRUE"
 		}
 	case "str", "inlineStr":
-		c.text, c.isText = cellText(raw), true
+		c.Text, c.IsText = cellText(raw), true
 	case "e", "d":
-		c.text = cellText(raw)
+		c.Text = cellText(raw)
 	default:
-		var f format
+		var f grid.Format
 		if i, err := strconv.Atoi(style); err == nil && i >= 0 && i < len(s.w.formats) {
 			f = s.w.formats[i]
 		}
-		c.text = block.Tidy(f.number(strings.TrimSpace(raw), s.w.since04))
+		c.Text = block.Tidy(f.Number(strings.TrimSpace(raw), s.w.since04))
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract/archive"
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/grid"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
 
@@ -50,9 +51,9 @@ type workbook struct {
 
 	main    string
 	sheets  []sheetRef
-	strings []string // that cells share, by index
-	formats []format // of cells, by style
-	since04 bool     // days are counted from 1904
+	strings []string      // that cells share, by index
+	formats []grid.Format // of cells, by style
+	since04 bool          // days are counted from 1904
 
 	hidden  []string // names of sheets that aren't shown
 	given   int      // blocks and asides given to the sink

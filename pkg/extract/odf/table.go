@@ -1,4 +1,4 @@
-package odt
+package odf
 
 import (
 	"strings"
@@ -20,7 +20,7 @@ const (
 
 // table is one being read.
 type table struct {
-	s         *story
+	s         *Story
 	rows      [][]string
 	bytes     int
 	count     int  // rows seen
@@ -32,7 +32,7 @@ type table struct {
 }
 
 // table reads a table:table.
-func (s *story) table() error {
+func (s *Story) table() error {
 	t := &table{s: s}
 	if err := t.children(false); err != nil {
 		if flushed := t.flush(); flushed != nil {
@@ -60,7 +60,7 @@ func (t *table) children(header bool) error {
 			return t.children(header)
 		case "table:table-row":
 			t.header = t.header || header && t.count == 0
-			return t.row(count(tok.Attr("table:number-rows-repeated"), 1, maxRepeats))
+			return t.row(Count(tok.Attr("table:number-rows-repeated"), 1, maxRepeats))
 		}
 		return nil
 	})
@@ -74,14 +74,14 @@ func (t *table) row(repeats int) error {
 		if tok.Name != "table:table-cell" && tok.Name != "table:covered-table-cell" {
 			return nil
 		}
-		times := count(tok.Attr("table:number-columns-repeated"), 1, maxColumns)
+		times := Count(tok.Attr("table:number-columns-repeated"), 1, maxColumns)
 		covered := tok.Name == "table:covered-table-cell"
 		var blocks []block.Block
-		inner := t.s.d.story(t.s.x, func(b block.Block) error {
+		inner := t.s.d.Story(t.s.x, func(b block.Block) error {
 			blocks = append(blocks, b)
 			return nil
 		})
-		err := inner.blocks()
+		err := inner.Blocks()
 		text := cellText(blocks)
 		if !covered || text != "" {
 			cells = append(cells, blocks)

@@ -1,4 +1,4 @@
-package xlsx
+package grid
 
 import (
 	"math"
@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// format is what a number format makes of a number, as far as it is kept to.
-type format struct {
+// Format is what a number format makes of a number, as far as it is kept to: dates
+// in the order of ISO 8601, percentages with their sign, other numbers in full.
+type Format struct {
 	kind     formatKind
 	decimals int // of a percentage
 }
@@ -24,46 +25,46 @@ const (
 	elapsed
 )
 
-// builtin is a format that files name by number only. Those from 27 on are
+// Builtin is a format that files name by number only. Those from 27 on are
 // dates in the calendars of East Asia.
-func builtin(id int) format {
+func Builtin(id int) Format {
 	switch {
 	case id == 9:
-		return format{kind: percent}
+		return Format{kind: percent}
 	case id == 10:
-		return format{kind: percent, decimals: 2}
+		return Format{kind: percent, decimals: 2}
 	case id >= 14 && id <= 17, id >= 27 && id <= 31, id == 36, id >= 50 && id <= 54, id == 57, id == 58:
-		return format{kind: date}
+		return Format{kind: date}
 	case id >= 18 && id <= 21, id >= 32 && id <= 35, id == 45, id == 47, id == 55, id == 56:
-		return format{kind: clock}
+		return Format{kind: clock}
 	case id == 46:
-		return format{kind: elapsed}
+		return Format{kind: elapsed}
 	case id == 22:
-		return format{kind: dateAndClock}
+		return Format{kind: dateAndClock}
 	}
-	return format{}
+	return Format{}
 }
 
-// formatOf reads a format code such as "dd/mm/yyyy" or "0.0%".
-func formatOf(code string) format {
+// FormatOf reads a format code such as "dd/mm/yyyy" or "0.0%".
+func FormatOf(code string) Format {
 	signs, isElapsed := signsOf(code)
 	has := func(any string) bool { return strings.ContainsAny(signs, any) }
 	switch {
 	case strings.EqualFold(strings.TrimSpace(code), "general"):
-		return format{}
+		return Format{}
 	case isElapsed:
-		return format{kind: elapsed}
+		return Format{kind: elapsed}
 	case has("yde") && has("hs"):
-		return format{kind: dateAndClock}
+		return Format{kind: dateAndClock}
 	case has("hs"):
-		return format{kind: clock}
+		return Format{kind: clock}
 	case has("ydem") && !has("0#?"):
-		return format{kind: date}
+		return Format{kind: date}
 	case has("%"):
 		_, after, _ := strings.Cut(signs, ".")
-		return format{kind: percent, decimals: min(len(after)-len(strings.TrimLeft(after, "0#?")), 10)}
+		return Format{kind: percent, decimals: min(len(after)-len(strings.TrimLeft(after, "0#?")), 10)}
 	}
-	return format{}
+	return Format{}
 }
 
 // signsOf is the part of a code for positive numbers without what it says
@@ -105,11 +106,20 @@ func signsOf(code string) (signs string, isElapsed bool) {
 	return b.String(), isElapsed
 }
 
-// number writes a number of the file as its format says.
-func (f format) number(raw string, since04 bool) string {
+// Number writes a number of the file as its format says; raw when it is none.
+// since04 tells that days are counted from 1904 on.
+func (f Format) Number(raw string, since04 bool) string {
 	v, err := strconv.ParseFloat(raw, 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		return raw
+	}
+	return f.Value(v, since04)
+}
+
+// Value is Number for a number that is read already.
+func (f Format) Value(v float64, since04 bool) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return strconv.FormatFloat(v, 'g', -1, 64)
 	}
 	switch f.kind {
 	case percent:
@@ -158,7 +168,7 @@ func moment(days float64, since04 bool) (time.Time, bool) {
 }
 
 // moment writes a time in the order of ISO 8601, which can't be misread.
-func (f format) moment(t time.Time, days float64) string {
+func (f Format) moment(t time.Time, days float64) string {
 	clockLayout := "15:04"
 	if t.Second() != 0 {
 		clockLayout = "15:04:05"

@@ -1,4 +1,4 @@
-package odt
+package odf
 
 import (
 	"strings"
@@ -63,7 +63,7 @@ type item struct {
 }
 
 // list reads a text:list.
-func (s *story) list(t ooxml.Token) error {
+func (s *Story) list(t ooxml.Token) error {
 	l := &list{style: t.Attr("text:style-name")}
 	if s.open != nil {
 		l.depth, l.counters = min(s.open.depth+1, maxLevels-1), s.open.counters
@@ -80,8 +80,8 @@ func (s *story) list(t ooxml.Token) error {
 	return s.x.Children(func(t ooxml.Token) error {
 		switch t.Name {
 		case "text:list-item", "text:list-header":
-			l.item = &item{header: t.Name == "text:list-header", start: count(t.Attr("text:start-value"), 0, 1<<20)}
-			err := s.blocks()
+			l.item = &item{header: t.Name == "text:list-header", start: Count(t.Attr("text:start-value"), 0, 1<<20)}
+			err := s.Blocks()
 			l.item = nil
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *story) list(t ooxml.Token) error {
 
 // numbering is the numbers of a list: those of another one that it goes on
 // with, or its own.
-func (d *document) numbering(style string, t ooxml.Token) *counters {
+func (d *Text) numbering(style string, t ooxml.Token) *counters {
 	var c *counters
 	if id := t.Attr("text:continue-list"); id != "" {
 		c = d.running["id "+id]

@@ -1,4 +1,8 @@
-package odt
+// Package odf reads what OpenDocument files of all kinds are made of: the
+// container with its parts (Package), and paragraphs, lists and tables with the
+// styles that they go by (Text, Story). It streams: of the parts only styles are
+// held, and of the text one paragraph or table row at a time.
+package odf
 
 import (
 	"strings"
@@ -7,27 +11,55 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
 
-// story reads a run of paragraphs, lists and tables: the body, a note, a
+// Text is what paragraphs anywhere in a document share: styles, numbers that
+// have been counted, and where to put what stands apart.
+type Text struct {
+	aside func(block.Block) error
+
+	styles  map[string]style // of paragraphs and text, by name
+	lists   map[string]listStyle
+	outline listStyle // numbers of headings
+	heads   counters
+	running map[string]*counters // of lists, by style and by id
+	notes   int                  // notes so far, for those that have no mark
+}
+
+// NewText makes a Text that hands notes, comments, text boxes and deletions to
+// aside.
+func NewText(aside func(block.Block) error) *Text {
+	return &Text{aside: aside, styles: map[string]style{}, lists: map[string]listStyle{}, running: map[string]*counters{}}
+}
+
+// Aside hands on what stands apart from the body, when it has text.
+func (d *Text) Aside(b block.Block) error {
+	if b.Text == "" {
+		return nil
+	}
+	return d.aside(b)
+}
+
+// Story reads a run of paragraphs, lists and tables: the body, a note, a
 // header, a table cell. Nesting is bounded by the XML reader, so it may recurse.
-type story struct {
-	d    *document
+type Story struct {
+	d    *Text
 	x    *ooxml.Reader
 	emit func(block.Block) error
 	open *list // innermost, nil outside of lists
 }
 
-func (d *document) story(x *ooxml.Reader, emit func(block.Block) error) *story {
-	return &story{d: d, x: x, emit: emit}
+// Story reads from x; emit takes its blocks.
+func (d *Text) Story(x *ooxml.Reader, emit func(block.Block) error) *Story {
+	return &Story{d: d, x: x, emit: emit}
 }
 
-// flat reads the children of the element started last as one text.
-func (s *story) flat() (string, error) {
+// Flat reads the children of the element started last as one text.
+func (s *Story) Flat() (string, error) {
 	var lines []string
 	s.emit = func(b block.Block) error {
 		lines = append(lines, flat(b))
 		return nil
 	}
-	err := s.blocks()
+	err := s.Blocks()
 	return strings.Join(lines, "\n"), err
 }
 
@@ -46,10 +78,11 @@ func flat(b block.Block) string {
 	return b.Text
 }
 
-// blocks reads the children of the element that was started last.
-func (s *story) blocks() error { return s.x.Children(s.block) }
+// Blocks reads the children of the element that was started last.
+func (s *Story) Blocks() error { return s.x.Children(s.Block) }
 
-func (s *story) block(t ooxml.Token) error {
+// Block reads the element t, which was started last.
+func (s *Story) Block(t ooxml.Token) error {
 	switch t.Name {
 	case "text:p", "text:h":
 		return s.paragraph(t)
@@ -61,10 +94,10 @@ func (s *story) block(t ooxml.Token) error {
 		if t.Attr("text:display") == "none" {
 			return nil
 		}
-		return s.blocks()
+		return s.Blocks()
 	case "text:index-body", "text:index-title", "text:table-of-content", "text:illustration-index", "text:table-index", "text:object-index",
-		"text:user-index", "text:alphabetical-index", "text:bibliography", "text:numbered-paragraph", "draw:page":
-		return s.blocks()
+		"text:user-index", "text:alphabetical-index", "text:bibliography", "text:numbered-paragraph":
+		return s.Blocks()
 	case "text:tracked-changes":
 		return s.deletions()
 	case "office:annotation":
@@ -77,9 +110,9 @@ func (s *story) block(t ooxml.Token) error {
 }
 
 // paragraph reads a text:p or text:h.
-func (s *story) paragraph(t ooxml.Token) error {
+func (s *Story) paragraph(t ooxml.Token) error {
 	heading, name := t.Name == "text:h", t.Attr("text:style-name")
-	outline := count(t.Attr("text:outline-level"), 1, maxLevels)
+	outline := Count(t.Attr("text:outline-level"), 1, maxLevels)
 	bare := t.Attr("text:is-list-header") == "true"
 	kind, hidden := s.d.look(name)
 	p := &paragraph{hidden: hidden}
@@ -120,7 +153,7 @@ func (s *story) paragraph(t ooxml.Token) error {
 
 // itemLabel makes a paragraph the list item that it begins, if any. Later
 // paragraphs of an item are paragraphs.
-func (s *story) itemLabel(b *block.Block, style string) {
+func (s *Story) itemLabel(b *block.Block, style string) {
 	l := s.open
 	if l.item.labeled || l.item.header {
 		return
@@ -142,17 +175,17 @@ func (s *story) itemLabel(b *block.Block, style string) {
 }
 
 // deletions reads what tracked changes removed.
-func (s *story) deletions() error {
+func (s *Story) deletions() error {
 	return s.x.Children(func(ooxml.Token) error { // text:changed-region
 		return s.x.Children(func(t ooxml.Token) error {
 			if t.Name != "text:deletion" {
 				return nil
 			}
-			text, err := s.d.story(s.x, nil).flat()
+			text, err := s.d.Story(s.x, nil).Flat()
 			if err != nil {
 				return err
 			}
-			return s.d.aside(block.Block{Kind: block.Deletion, Text: text})
+			return s.d.Aside(block.Block{Kind: block.Deletion, Text: text})
 		})
 	})
 }

@@ -1,4 +1,4 @@
-package odt
+package odf
 
 import (
 	"strconv"
@@ -36,17 +36,18 @@ type level struct {
 // listStyle is the levels of a list.
 type listStyle [maxLevels]level
 
-func (d *document) stylesPart(x *ooxml.Reader, _ ooxml.Token) error {
+// StylesPart reads the styles of styles.xml.
+func (d *Text) StylesPart(x *ooxml.Reader, _ ooxml.Token) error {
 	return x.Children(func(t ooxml.Token) error {
 		if t.Name == "office:styles" || t.Name == "office:automatic-styles" {
-			return d.styleList(x)
+			return d.Styles(x)
 		}
 		return nil
 	})
 }
 
-// styleList reads the styles below the element started last.
-func (d *document) styleList(x *ooxml.Reader) error {
+// Styles reads the styles below the element started last.
+func (d *Text) Styles(x *ooxml.Reader) error {
 	return x.Children(func(t ooxml.Token) error {
 		switch t.Name {
 		case "style:style":
@@ -67,7 +68,7 @@ func (d *document) styleList(x *ooxml.Reader) error {
 	})
 }
 
-func (d *document) style(x *ooxml.Reader, t ooxml.Token) error {
+func (d *Text) style(x *ooxml.Reader, t ooxml.Token) error {
 	family := t.Attr("style:family")
 	if family != "paragraph" && family != "text" || len(d.styles) >= maxStyles {
 		return nil
@@ -87,7 +88,7 @@ func (d *document) style(x *ooxml.Reader, t ooxml.Token) error {
 func readListStyle(x *ooxml.Reader) (listStyle, error) {
 	var l listStyle
 	err := x.Children(func(t ooxml.Token) error {
-		n := count(t.Attr("text:level"), 0, maxLevels)
+		n := Count(t.Attr("text:level"), 0, maxLevels)
 		if n == 0 {
 			return nil
 		}
@@ -95,8 +96,8 @@ func readListStyle(x *ooxml.Reader) (listStyle, error) {
 		case "text:list-level-style-number", "text:outline-level-style":
 			l[n-1] = level{
 				numbered: true, format: t.Attr("style:num-format"),
-				prefix: oneLine(t.Attr("style:num-prefix")), suffix: oneLine(t.Attr("style:num-suffix")),
-				show: count(t.Attr("text:display-levels"), 1, maxLevels), start: count(t.Attr("text:start-value"), 1, 1<<20),
+				prefix: OneLine(t.Attr("style:num-prefix")), suffix: OneLine(t.Attr("style:num-suffix")),
+				show: Count(t.Attr("text:display-levels"), 1, maxLevels), start: Count(t.Attr("text:start-value"), 1, 1<<20),
 			}
 		}
 		return nil
@@ -122,7 +123,7 @@ func (l level) number(n int) string {
 }
 
 // look is what a paragraph is by its style.
-func (d *document) look(name string) (kind block.Kind, hidden bool) {
+func (d *Text) look(name string) (kind block.Kind, hidden bool) {
 	for range maxParents {
 		switch name {
 		case "Title":
@@ -143,7 +144,7 @@ func (d *document) look(name string) (kind block.Kind, hidden bool) {
 }
 
 // listOf is the list style that paragraphs of a style have.
-func (d *document) listOf(name string) string {
+func (d *Text) listOf(name string) string {
 	for range maxParents {
 		s, ok := d.styles["paragraph "+name]
 		if !ok || s.list != "" {
@@ -155,7 +156,7 @@ func (d *document) listOf(name string) string {
 }
 
 // textHidden reports whether text of a style isn't shown.
-func (d *document) textHidden(name string) bool {
+func (d *Text) textHidden(name string) bool {
 	for range maxParents {
 		s, ok := d.styles["text "+name]
 		if !ok {

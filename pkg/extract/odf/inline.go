@@ -1,4 +1,4 @@
-package odt
+package odf
 
 import (
 	"strconv"
@@ -23,7 +23,7 @@ func (p *paragraph) write(s string) {
 
 // inline reads the text of the element started last. Elements that aren't
 // known hold text like any other: fields, marks, links.
-func (s *story) inline(p *paragraph) error {
+func (s *Story) inline(p *paragraph) error {
 	depth := s.x.Depth()
 	for {
 		t, err := s.x.Next()
@@ -49,10 +49,10 @@ var lineEnds = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
 // inlineChild reads an element within a paragraph, to its end or, where the
 // text in it is of the paragraph, as far as its start.
-func (s *story) inlineChild(p *paragraph, t ooxml.Token) error {
+func (s *Story) inlineChild(p *paragraph, t ooxml.Token) error {
 	switch t.Name {
 	case "text:s":
-		p.write(strings.Repeat(" ", count(t.Attr("text:c"), 1, 1000)))
+		p.write(strings.Repeat(" ", Count(t.Attr("text:c"), 1, 1000)))
 	case "text:tab":
 		p.write("\t")
 	case "text:line-break":
@@ -86,10 +86,10 @@ func (s *story) inlineChild(p *paragraph, t ooxml.Token) error {
 }
 
 // skip leaves out the element started last.
-func (s *story) skip() error { return s.x.Children(func(ooxml.Token) error { return nil }) }
+func (s *Story) skip() error { return s.x.Children(func(ooxml.Token) error { return nil }) }
 
 // collect keeps what read emits to come after the paragraph.
-func (s *story) collect(p *paragraph, read func() error) error {
+func (s *Story) collect(p *paragraph, read func() error) error {
 	emit := s.emit
 	defer func() { s.emit = emit }()
 	s.emit = func(b block.Block) error {
@@ -100,7 +100,7 @@ func (s *story) collect(p *paragraph, read func() error) error {
 }
 
 // note reads a footnote or endnote: its mark stays in the text.
-func (s *story) note(p *paragraph, t ooxml.Token) error {
+func (s *Story) note(p *paragraph, t ooxml.Token) error {
 	b := block.Block{Kind: block.Footnote}
 	if t.Attr("text:note-class") == "endnote" {
 		b.Kind = block.Endnote
@@ -112,9 +112,9 @@ func (s *story) note(p *paragraph, t ooxml.Token) error {
 		case "text:note-citation":
 			mark := &paragraph{}
 			err = s.inline(mark)
-			b.Label = oneLine(mark.text.String())
+			b.Label = OneLine(mark.text.String())
 		case "text:note-body":
-			b.Text, err = s.d.story(s.x, nil).flat()
+			b.Text, err = s.d.Story(s.x, nil).Flat()
 		}
 		return err
 	})
@@ -127,34 +127,34 @@ func (s *story) note(p *paragraph, t ooxml.Token) error {
 	if err != nil {
 		return err
 	}
-	return s.d.aside(b)
+	return s.d.Aside(b)
 }
 
 // annotation reads a comment.
-func (s *story) annotation() error {
+func (s *Story) annotation() error {
 	b := block.Block{Kind: block.Comment}
 	var lines []string
-	inner := s.d.story(s.x, func(b block.Block) error {
+	inner := s.d.Story(s.x, func(b block.Block) error {
 		lines = append(lines, flat(b))
 		return nil
 	})
 	err := s.x.Children(func(t ooxml.Token) error {
 		if t.Name == "dc:creator" {
 			name, err := s.x.Content(4096)
-			b.Label = oneLine(name)
+			b.Label = OneLine(name)
 			return err
 		}
-		return inner.block(t)
+		return inner.Block(t)
 	})
 	if err != nil {
 		return err
 	}
 	b.Text = strings.Join(lines, "\n")
-	return s.d.aside(b)
+	return s.d.Aside(b)
 }
 
 // ruby reads a reading aid: the base text, then the reading in parentheses.
-func (s *story) ruby(p *paragraph) error {
+func (s *Story) ruby(p *paragraph) error {
 	aid := &paragraph{}
 	err := s.x.Children(func(t ooxml.Token) error {
 		switch t.Name {
@@ -165,21 +165,21 @@ func (s *story) ruby(p *paragraph) error {
 		}
 		return nil
 	})
-	if text := oneLine(aid.text.String()); text != "" {
+	if text := OneLine(aid.text.String()); text != "" {
 		p.write("(" + text + ")")
 	}
 	return err
 }
 
 // shape reads the text of a frame or drawn shape as an aside.
-func (s *story) shape(_ ooxml.Token) error {
+func (s *Story) shape(_ ooxml.Token) error {
 	var lines []string
-	inner := s.d.story(s.x, func(b block.Block) error {
+	inner := s.d.Story(s.x, func(b block.Block) error {
 		lines = append(lines, flat(b))
 		return nil
 	})
-	if err := inner.blocks(); err != nil {
+	if err := inner.Blocks(); err != nil {
 		return err
 	}
-	return s.d.aside(block.Block{Kind: block.TextBox, Text: strings.Join(lines, "\n")})
+	return s.d.Aside(block.Block{Kind: block.TextBox, Text: strings.Join(lines, "\n")})
 }
