@@ -32,6 +32,8 @@ type format struct {
 	parse   block.Parser
 	// warm makes the parser ready for its first document; nil when there is nothing to do.
 	warm func(context.Context, block.Options) error
+	// paint draws pages, to be recognised or shown; nil when a document of the format has no look of its own.
+	paint block.Painter
 }
 
 // registry lists the formats that can be read, one line each. Parsers made
@@ -39,19 +41,19 @@ type format struct {
 func registry() []format {
 	pdfs := pdf.NewReader()
 	return []format{
-		{detect.PDF, pdf.Version, pdfs.Parse, pdfs.Warm},
-		{detect.DOCX, docx.Version, docx.Parse, nil},
-		{detect.HTML, html.Version, html.Parse, nil},
-		{detect.Markdown, markdown.Version, markdown.Parse, nil},
-		{detect.Text, plain.Version, plain.Parse, nil},
-		{detect.EML, eml.Version, eml.Parse, nil},
-		{detect.EPUB, epub.Version, epub.Parse, nil},
-		{detect.RTF, rtf.Version, rtf.Parse, nil},
-		{detect.DOC, doc.Version, doc.Parse, nil},
-		{detect.PPTX, pptx.Version, pptx.Parse, nil},
-		{detect.XLSX, xlsx.Version, xlsx.Parse, nil},
-		{detect.CSV, csv.Version, csv.Parse, nil},
-		{detect.ODT, odt.Version, odt.Parse, nil},
+		{detect.PDF, pdf.Version, pdfs.Parse, pdfs.Warm, nil},
+		{detect.DOCX, docx.Version, docx.Parse, nil, nil},
+		{detect.HTML, html.Version, html.Parse, nil, nil},
+		{detect.Markdown, markdown.Version, markdown.Parse, nil, nil},
+		{detect.Text, plain.Version, plain.Parse, nil, nil},
+		{detect.EML, eml.Version, eml.Parse, nil, nil},
+		{detect.EPUB, epub.Version, epub.Parse, nil, nil},
+		{detect.RTF, rtf.Version, rtf.Parse, nil, nil},
+		{detect.DOC, doc.Version, doc.Parse, nil, nil},
+		{detect.PPTX, pptx.Version, pptx.Parse, nil, nil},
+		{detect.XLSX, xlsx.Version, xlsx.Parse, nil, nil},
+		{detect.CSV, csv.Version, csv.Parse, nil, nil},
+		{detect.ODT, odt.Version, odt.Parse, nil, nil},
 	}
 }
 
