@@ -76,16 +76,17 @@ func (x *run) close() {
 
 // all does the whole run: start, harm under load, heal, settle, verify.
 func (x *run) all(ctx context.Context) (out *outcome, err error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	// Engines live longer than workers and servers, which need them to leave.
 	enginesOn, stopEngines := context.WithCancel(context.WithoutCancel(ctx))
 	serversOn, stopServers := context.WithCancel(ctx)
 	var engines, servers, follower sync.WaitGroup
-	failed := make(chan error, 16)
 	launch := func(on context.Context, wg *sync.WaitGroup, slots ...*slot) {
 		for _, s := range slots {
 			wg.Go(func() {
 				if err := s.run(on); err != nil {
-					failed <- err
+					giveUp(err)
 				}
 			})
 		}
@@ -107,11 +108,6 @@ func (x *run) all(ctx context.Context) (out *outcome, err error) {
 
 	if err := x.harm(ctx); err != nil {
 		return nil, err
-	}
-	select {
-	case err := <-failed:
-		return nil, err
-	default:
 	}
 	x.say("healed: %d kills; waiting for everything to end", x.deaths.kills())
 	settleErr := x.settle(ctx)
@@ -174,7 +170,7 @@ func (x *run) harm(ctx context.Context) error {
 	x.faults.heal()
 	harm.Wait()
 	work.Wait() // what was begun is answered
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 // insist repeats f until it succeeds, for as long as a killed Redis may need.

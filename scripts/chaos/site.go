@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/docsvc/docsvc/pkg/porttest"
 	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
@@ -61,14 +63,14 @@ func newSite(o options) (*site, error) {
 	if err := s.build(o); err != nil {
 		return nil, err
 	}
-	if s.redisAddr, err = freeAddr(); err != nil {
+	if s.redisAddr, err = porttest.Free(); err != nil {
 		return nil, err
 	}
-	if s.s3Addr, err = freeAddr(); err != nil {
+	if s.s3Addr, err = porttest.Free(); err != nil {
 		return nil, err
 	}
 	for range o.serves {
-		addr, err := freeAddr()
+		addr, err := porttest.Free()
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +95,10 @@ const settings = `queues:
 // build makes docsvc with failpoints, unless it is given.
 func (s *site) build(o options) error {
 	if o.docsvc != "" {
-		s.binary = o.docsvc
+		var err error
+		if s.binary, err = filepath.Abs(o.docsvc); err != nil { // it is started in a directory of its own
+			return fmt.Errorf("finding %s: %w", o.docsvc, err)
+		}
 		return nil
 	}
 	s.binary = filepath.Join(s.dir, "docsvc")
@@ -109,11 +114,11 @@ func (s *site) connect(o options) error {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	open := func(name string) (proxies, error) {
 		var p proxies
-		redisWay, err := freeAddr()
+		redisWay, err := porttest.Free()
 		if err != nil {
 			return p, err
 		}
-		s3Way, err := freeAddr()
+		s3Way, err := porttest.Free()
 		if err != nil {
 			return p, err
 		}
@@ -196,6 +201,9 @@ func (s *site) ready(ctx context.Context) error {
 		err := s.answers(ctx)
 		if err == nil {
 			return nil
+		}
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
+			return cause
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("the installation did not come up: %w; its logs are below %s", err, s.dir)
