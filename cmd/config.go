@@ -109,13 +109,23 @@ func (s *services) check(ctx context.Context) []check {
 		return check{Name: name, OK: true, Note: note}
 	}
 	return []check{
-		run("redis", s.config.PlainRedisURL(), func() error { return s.health.CheckRedis(ctx) }),
+		run("redis", s.config.PlainRedisURL(), func() error { return s.checkRedis(ctx) }),
 		run("storage", s.config.Storage.Endpoint+" bucket "+s.config.Storage.Bucket, func() error { return s.store.Probe(ctx) }),
 		run("work directory", s.workDir(), func() error { return writable(s.workDir()) }),
 		run("cache directory", s.cacheDir(), func() error { return writable(s.cacheDir()) }),
 		run("api keys", "", func() error { _, err := s.config.APIKeys(); return err }),
 		run("listen address", s.config.Server.Addr, func() error { return s.checkExposure() }),
 	}
+}
+
+// checkRedis returns why the Redis server won't do: not reachable, or with a
+// setting that the promise does not hold with.
+func (s *services) checkRedis(ctx context.Context) error {
+	warnings, _, err := s.health.RedisSettings(ctx)
+	if err == nil && len(warnings) > 0 {
+		err = errors.New(warnings[0])
+	}
+	return err
 }
 
 // cageChecks asks a parser process what it is kept to.

@@ -77,8 +77,8 @@ func (a *app) runServe(c *cobra.Command, f serveFlags) error {
 	}
 	fmt.Fprintf(a.stderr, "docsvc: API on http://%s, documentation on http://%s/docs\n", ln.Addr(), ln.Addr())
 	fmt.Fprintf(a.stderr, "docsvc: Redis %s, storage %s bucket %s\n", s.config.PlainRedisURL(), s.config.Storage.Endpoint, s.config.Storage.Bucket)
-	if s.config.Origins["storage.endpoint"] == "default" && s.config.Origins["storage.bucket"] == "default" {
-		fmt.Fprintln(a.stderr, "docsvc: no storage is configured: set storage.endpoint, storage.bucket and credentials, or use --standalone; docsvc config check tries them")
+	if !s.storageGiven() {
+		fmt.Fprintln(a.stderr, "docsvc: "+noStorage)
 	}
 	n := a.newNotifier()
 	defer n.close()

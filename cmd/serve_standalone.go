@@ -161,15 +161,24 @@ func (s *services) runStandalone(ctx context.Context, ln net.Listener, engines *
 
 // drain stops the worker warm, and cold at the next signal.
 func (s *services) drain(w *worker.Worker) {
-	w.Stop()
+	var requests stopRequests
+	requests.count(time.Now())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
-	select {
-	case <-signals:
-		s.log.Warn().Msg("second signal: ending the jobs in hand; they go back to the head of their queue")
-		w.Kill()
-	case <-w.Done():
+	w.Stop()
+	for {
+		select {
+		case <-signals:
+			if _, again := requests.count(time.Now()); again {
+				continue
+			}
+			s.log.Warn().Msg("second signal: ending the jobs in hand; they go back to the head of their queue")
+			w.Kill()
+			return
+		case <-w.Done():
+			return
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -29,6 +30,27 @@ func stopSignals() []os.Signal {
 // of workers fail the job.
 func ignoreFileLimit() { signal.Ignore(syscall.SIGXFSZ) }
 
+// sameStop is how close together two signals are one: timeout(1) sends its
+// signal to the command and then to the whole process group, and a terminal's
+// Ctrl-C comes again from a parent that passes it on.
+const sameStop = 200 * time.Millisecond
+
+// stopRequests counts how often somebody asked to stop.
+type stopRequests struct {
+	times int
+	last  time.Time
+}
+
+// count takes a signal of that moment and returns how many requests there were;
+// again is that it belongs to the one before.
+func (r *stopRequests) count(at time.Time) (times int, again bool) {
+	again = r.times > 0 && at.Sub(r.last) < sameStop
+	if r.last = at; !again {
+		r.times++
+	}
+	return r.times, again
+}
+
 // runUntilSignal runs a worker: the first SIGINT or SIGTERM stops it warm, the
 // second cold.
 func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker, n *notifier, log zerolog.Logger) error {
@@ -43,11 +65,16 @@ func runUntilSignal(ctx context.Context, stderr io.Writer, w *worker.Worker, n *
 	defer signal.Stop(signals)
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	for times := 1; ; times++ {
+	var requests stopRequests
+	for {
 		select {
 		case err := <-done:
 			return err
 		case <-signals:
+			times, again := requests.count(time.Now())
+			if again {
+				continue
+			}
 			n.say("STOPPING=1")
 			switch times {
 			case 1:

@@ -181,23 +181,6 @@ func (c *Checker) Ready(ctx context.Context) Readiness {
 	return r
 }
 
-// CheckRedis returns why the Redis server won't do: not reachable, or with
-// settings that RedisSettings warns of. What the server does not tell is no
-// reason.
-func (c *Checker) CheckRedis(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.c.Timeout)
-	defer cancel()
-	if err := c.c.Queue.Redis().Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis can't be reached: %w", err)
-	}
-	var r Redis
-	c.readInfo(ctx, &r)
-	for _, f := range r.findings() {
-		return errors.New(f.reason)
-	}
-	return nil
-}
-
 // older reports whether a version such as 7.0.15 is before major.minor. One
 // that can't be read is not.
 func older(version string, major, minor int) bool {

@@ -113,8 +113,8 @@ func TestHealthy(t *testing.T) {
 				t.Errorf("no %s in %s", part, b)
 			}
 		}
-		if err := f.CheckRedis(t.Context()); err != nil {
-			t.Error(err)
+		if warnings, _, err := f.RedisSettings(t.Context()); err != nil || len(warnings) > 0 {
+			t.Errorf("%q, %v", warnings, err)
 		}
 		if ready := f.Ready(t.Context()); !ready.OK() {
 			t.Errorf("%+v", ready)
@@ -172,8 +172,8 @@ func TestRedisMayEvict(t *testing.T) {
 	}
 	set("maxmemory-policy", "allkeys-lru")
 	f.want(Degraded, "maxmemory-policy is allkeys-lru")
-	if err := f.CheckRedis(t.Context()); err == nil || !strings.Contains(err.Error(), "noeviction") {
-		t.Errorf("got %v", err)
+	if warnings, _, err := f.RedisSettings(t.Context()); err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "noeviction") {
+		t.Errorf("%q, %v", warnings, err)
 	}
 	set("maxmemory-policy", "noeviction")
 	set("maxmemory", "1")
@@ -211,7 +211,7 @@ func TestRedisDown(t *testing.T) {
 	if ready := f.Ready(t.Context()); ready.OK() || ready.Redis || !ready.Storage {
 		t.Errorf("%+v", ready)
 	}
-	if err := f.CheckRedis(t.Context()); err == nil {
+	if _, _, err := f.RedisSettings(t.Context()); err == nil {
 		t.Error("a Redis that is down was found good")
 	}
 	var b strings.Builder
