@@ -49,6 +49,9 @@ func (s *frameSink) PageError(page int, text string) error {
 // goroutine may.
 func (s *frameSink) PageBegins(n int) error { return s.out.send(framePage, n) }
 
+// IsPicture implements block.PictureNoter.
+func (s *frameSink) IsPicture(n int) error { return s.out.send(framePicture, n) }
+
 func (s *frameSink) PageDone(n, total int) error {
 	s.last, s.dirty = progressMessage{Page: n, Pages: total, Stage: "extracting"}, true
 	if n < total && s.size < flushSize && time.Since(s.sent) < flushAfter {

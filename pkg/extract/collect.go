@@ -23,8 +23,9 @@ type collector struct {
 	max      int64
 	maxPages int
 	accepted bool
-	begun    int // page that the child said it was about to read; 0 for none
-	dropped  int // warnings not kept
+	begun    int   // page that the child said it was about to read; 0 for none
+	pictures []int // pages without characters, in the order they came
+	dropped  int   // warnings not kept
 }
 
 // finished is what ends a document's frames.
@@ -32,8 +33,9 @@ type finished struct {
 	err *Error // nil after done
 }
 
-// take handles one frame of a job. The result is not nil for the last one. An
-// error is a *Error when a bound was passed, else the child is broken.
+func (c *collector) wasAccepted() bool { return c.accepted }
+
+// take implements taker for a job.
 func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (*finished, error) {
 	if c.accepted == (t == frameAccepted) {
 		return nil, fmt.Errorf("%w: %q out of turn", errFrame, t)
@@ -61,6 +63,8 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 		return nil, c.pageError(payload)
 	case framePage:
 		return nil, decode(t, payload, &c.begun)
+	case framePicture:
+		return nil, c.picture(payload)
 	case frameProgress:
 		var m progressMessage
 		if err := decode(t, payload, &m); err != nil {
@@ -133,6 +137,18 @@ func (c *collector) pageError(payload []byte) error {
 	}
 	e.Message = note(e.Message)
 	c.doc.PageErrors = append(c.doc.PageErrors, e)
+	return nil
+}
+
+func (c *collector) picture(payload []byte) error {
+	var page int
+	if err := decode(framePicture, payload, &page); err != nil {
+		return err
+	}
+	if page < 1 || page > c.maxPages || len(c.pictures) >= c.maxPages {
+		return fmt.Errorf("%w: more pictures than pages", errFrame)
+	}
+	c.pictures = append(c.pictures, page)
 	return nil
 }
 

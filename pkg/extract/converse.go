@@ -101,9 +101,18 @@ func (p *Pool) watch(ctx context.Context, c *child) *watch {
 	return w
 }
 
+// taker is what the frames of an answer are for.
+type taker interface {
+	// take handles one frame. The result is not nil for the last one. An error is a *Error when
+	// a bound was passed, else the child is broken.
+	take(t frameType, payload []byte, progress func(Progress)) (*finished, error)
+	// wasAccepted reports whether the child has read the request.
+	wasAccepted() bool
+}
+
 // converse sends one request and takes its frames until the last. The child
 // is fit for another request unless it is dead or marked broken afterwards.
-func (p *Pool) converse(ctx context.Context, c *child, to *collector, progress func(Progress), t frameType, message any, f *os.File) error {
+func (p *Pool) converse(ctx context.Context, c *child, to taker, progress func(Progress), t frameType, message any, f *os.File) error {
 	w := p.watch(ctx, c)
 	end, err := func() (*finished, error) {
 		if err := c.send(t, message, f); err != nil {
@@ -150,7 +159,7 @@ func (p *Pool) converse(ctx context.Context, c *child, to *collector, progress f
 	case c.outOfMemory():
 		return p.memoryError()
 	default:
-		return &deathError{exit: c.exit() + c.stderr.lastLine(), accepted: to.accepted}
+		return &deathError{exit: c.exit() + c.stderr.lastLine(), accepted: to.wasAccepted()}
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	frameWarning   frameType = 'W' // string
 	framePageError frameType = 'P' // PageError
 	framePage      frameType = 'N' // int: the page that is about to be read
+	framePicture   frameType = 'O' // int: a page that is a picture
 	frameProgress  frameType = 'G' // progressMessage
 	frameDone      frameType = 'D' // null
 	frameError     frameType = 'E' // errorMessage
