@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +68,93 @@ func TestModel(t *testing.T) {
 		}
 		if got := porcupine.CheckOperations(model, history); got != c.legal {
 			t.Errorf("%s: legal %t, want %t", c.name, got, c.legal)
+		}
+	}
+}
+
+// A run in which nothing was at stake shows nothing.
+func TestARunThatDidNothingIsNotGood(t *testing.T) {
+	t.Parallel()
+	run := func(change func(*outcome)) *outcome {
+		x := &run{o: options{kills: 4, documents: 20, noops: 20}, deaths: &deaths{}, ledger: &ledger{}, power: &power{}}
+		o := &outcome{x: x, documents: map[string]int{"completed": 10}, jobs: map[string]int{"finished": 10}, verdict: verdict{jobs: 20, steps: 60}}
+		for range 4 {
+			x.deaths.add(death{cause: "kill"})
+		}
+		x.ledger.documents, x.ledger.jobs = make([]*taken, 10), make([]noop, 10)
+		change(o)
+		return o
+	}
+	if o := run(func(*outcome) {}); !o.good() {
+		t.Errorf("a run that did what was planned is refused: %q", o.tooLittle())
+	}
+	for what, change := range map[string]func(*outcome){
+		"no kills":                 func(o *outcome) { o.x.deaths.all = nil },
+		"few kills":                func(o *outcome) { o.x.deaths.all = o.x.deaths.all[:1] },
+		"ended instead of killed":  func(o *outcome) { o.x.deaths.all = slices.Repeat([]death{{cause: "term"}}, 9) },
+		"few kills in its time":    func(o *outcome) { o.x.o.kills, o.x.o.limit = 0, time.Minute },
+		"no documents":             func(o *outcome) { o.x.ledger.documents = nil },
+		"hardly a document":        func(o *outcome) { o.x.ledger.documents = o.x.ledger.documents[:1] },
+		"no jobs":                  func(o *outcome) { o.x.ledger.jobs = nil },
+		"all documents failed":     func(o *outcome) { o.documents = map[string]int{"failed": 10} },
+		"all jobs failed":          func(o *outcome) { o.jobs = map[string]int{"failed": 10} },
+		"no histories":             func(o *outcome) { o.verdict = verdict{} },
+		"histories not decided":    func(o *outcome) { o.verdict.unknown = 19 },
+		"power that did not fail":  func(o *outcome) { o.x.o.power = true },
+		"something lost":           func(o *outcome) { o.findings.lost = []string{"it"} },
+		"a history that can't be":  func(o *outcome) { o.verdict.illegal = []string{"it"} },
+		"events that are no order": func(o *outcome) { o.disorder = []string{"it"} },
+	} {
+		if run(change).good() {
+			t.Errorf("%s: the run passes", what)
+		}
+	}
+	if o := run(func(o *outcome) { o.unclocked, o.verdict = true, verdict{} }); !o.good() {
+		t.Errorf("a run whose clock was set is refused: %q", o.tooLittle())
+	}
+}
+
+// What a call did may be lost when it was done before the failure and within
+// what a power failure takes, for all that is known of its time.
+func TestWhatAPowerFailureMayTake(t *testing.T) {
+	t.Parallel()
+	failed := time.Now()
+	p := power{losses: []time.Time{failed}}
+	at := func(from, to float64) call {
+		return call{failed.Add(time.Duration(from * float64(time.Second))), failed.Add(time.Duration(to * float64(time.Second)))}
+	}
+	for _, c := range []struct {
+		call call
+		may  bool
+	}{
+		{at(-9, -8), false},
+		{at(-9, -2), true},
+		{at(-0.5, -0.4), true},
+		{at(-0.5, 60), true}, // done before, and its answer stood in a slow connection
+		{at(-60, 60), true},
+		{at(0.1, 0.2), false},
+		{at(0.1, 60), false},
+	} {
+		if got := p.unsure(c.call); got != c.may {
+			t.Errorf("asked %s and answered %s after the failure: may be lost %t, want %t", c.call.from.Sub(failed), c.call.to.Sub(failed), got, c.may)
+		}
+	}
+}
+
+// The package comment has a line for each file.
+func TestFilesAreNamed(t *testing.T) {
+	t.Parallel()
+	comment, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if name != "doc.go" && !strings.HasSuffix(name, "_test.go") && !strings.Contains(string(comment), "\n//\t"+name+" ") {
+			t.Errorf("doc.go doesn't name %s", name)
 		}
 	}
 }

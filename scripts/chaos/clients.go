@@ -23,11 +23,18 @@ type taken struct {
 	sample   *sample
 	id, job  string
 	upload   string
-	at       time.Time
+	last     call // the acknowledged one that its record rests on
 	canceled bool // acknowledged, and not processed again afterwards
 	deleted  bool // acknowledged
 	patched  bool // acknowledged
 }
+
+// call is the time from the first asking to the answer. What was asked for was
+// done at some moment in between, perhaps long before its answer got through.
+type call struct{ from, to time.Time }
+
+// since is a call that was begun then and is answered now.
+func since(from time.Time) call { return call{from, time.Now()} }
 
 // ledger is what clients and producers hold the service to.
 type ledger struct {
@@ -106,32 +113,38 @@ func (c *clients) take(ctx context.Context, s *sample) (*taken, error) {
 	if err := c.any().Put(ctx, up, bytes.NewReader(s.body), int64(len(s.body)), nil); err != nil {
 		return nil, fmt.Errorf("uploading: %w", err)
 	}
+	from := time.Now()
 	accepted, err := c.any().Process(ctx, up.DocumentID, client.ProcessRequest{UploadID: up.UploadID})
 	if err != nil {
 		return nil, fmt.Errorf("asking for processing: %w", err)
 	}
-	return &taken{sample: s, id: up.DocumentID, job: accepted.JobID, upload: up.UploadID, at: time.Now()}, nil
+	return &taken{sample: s, id: up.DocumentID, job: accepted.JobID, upload: up.UploadID, last: since(from)}, nil
 }
 
 func (c *clients) fate(ctx context.Context, t *taken) error {
+	from := time.Now()
 	switch t.sample.fate {
 	case fateDelete:
-		if err := c.any().Delete(ctx, t.id); err != nil && !client.HasCode(err, "document_not_found") {
+		err := c.any().Delete(ctx, t.id)
+		switch {
+		case client.HasCode(err, "document_not_found"):
+			from = t.last.from // deleted by a call whose answer was lost, or never known since Redis forgot it
+		case err != nil:
 			return err
 		}
-		c.note(func() { t.deleted, t.at = true, time.Now() })
+		c.note(func() { t.deleted, t.last = true, since(from) })
 	case fatePatch:
 		if err := c.patch(ctx, t.id, "title of "+t.sample.marker); err != nil {
 			return err
 		}
-		c.note(func() { t.patched, t.at = true, time.Now() })
+		c.note(func() { t.patched, t.last = true, since(from) })
 	case fateCancel, fateReprocess:
 		canceled, err := c.cancel(ctx, t.job)
 		if err != nil || !canceled {
 			return err
 		}
 		if t.sample.fate == fateCancel {
-			c.note(func() { t.canceled, t.at = true, time.Now() })
+			c.note(func() { t.canceled, t.last = true, since(from) })
 			return nil
 		}
 		_, err = c.any().Process(ctx, t.id, client.ProcessRequest{UploadID: t.upload})
@@ -226,11 +239,11 @@ func (p *producer) enqueue(ctx context.Context, n noop) {
 	if n.retries > 0 {
 		spec.Retry = &rq.Retry{Max: n.retries, Intervals: []time.Duration{time.Second}}
 	}
-	for ctx.Err() == nil {
+	for from := time.Now(); ctx.Err() == nil; {
 		_, err := p.queue.Enqueue(ctx, spec)
 		if err == nil || errors.Is(err, rq.ErrActive) {
 			p.x.ledger.mu.Lock()
-			n.at = time.Now()
+			n.enqueued = since(from)
 			p.x.ledger.jobs = append(p.x.ledger.jobs, n)
 			p.x.ledger.mu.Unlock()
 			return

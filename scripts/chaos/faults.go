@@ -24,11 +24,9 @@ type faults struct {
 	lastRedis, lastS3 time.Time
 }
 
-// Redis and S3 are one for all: they are killed less often than the others.
-const (
-	redisEvery = 15 * time.Second
-	s3Every    = 6 * time.Second
-)
+// s3Every is the time at least between two kills of S3. Redis and S3 are one
+// for all: they are killed less often than the others.
+const s3Every = 6 * time.Second
 
 func (f *faults) run(ctx context.Context) {
 	f.lastRedis, f.lastS3 = time.Now(), time.Now()
@@ -54,7 +52,7 @@ func (f *faults) one(ctx context.Context) {
 	case kind < 60:
 		f.refuse(ctx, for_/2)
 	case kind < 64:
-		if time.Since(f.lastRedis) > redisEvery && x.redis.kill() {
+		if time.Since(f.lastRedis) > x.o.redisEvery && x.redis.kill() {
 			f.lastRedis = time.Now()
 		}
 	case kind < 69:

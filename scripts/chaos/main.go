@@ -53,6 +53,7 @@ func (o *options) choose(scenario string) error {
 		o.documents, o.noops, o.kills = 30, 60, o.deadly*o.recoveryLimit
 	case "everysec":
 		o.fsync, o.power, o.kills, o.documents, o.noops, o.lease = "everysec", true, 120, 300, 500, 3*time.Second
+		o.redisEvery = 5 * time.Second
 	default:
 		return fmt.Errorf("-scenario %q: it is main, limit or everysec", scenario)
 	}
@@ -60,9 +61,9 @@ func (o *options) choose(scenario string) error {
 }
 
 func chaos(ctx context.Context) error {
-	o := options{fsync: "always", lease: productLease, workers: 5, serves: 2, concurrency: 2, every: 300 * time.Millisecond, recoveryLimit: 1 << 20}
+	o := options{fsync: "always", lease: productLease, workers: 5, serves: 2, concurrency: 2, every: 300 * time.Millisecond, redisEvery: 15 * time.Second, recoveryLimit: 1 << 20}
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()%1e9), "what the plan comes from")
-	flag.IntVar(&o.kills, "kills", 1000, "end after so many kills")
+	flag.IntVar(&o.kills, "kills", 1000, "end after so many kills; 0: by the time alone")
 	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "end after so long at the latest")
 	flag.IntVar(&o.documents, "documents", 2500, "documents in the plan")
 	flag.IntVar(&o.noops, "jobs", 4000, "jobs in the plan that do nothing")
@@ -72,11 +73,12 @@ func chaos(ctx context.Context) error {
 	short := flag.Bool("short", false, "a run of some 25 s, for make test")
 	flag.Parse()
 	if *short {
-		o.kills, o.limit, o.documents, o.noops, o.lease, o.workers = 40, 15*time.Second, 50, 100, 3*time.Second, 3
+		o.kills, o.limit, o.documents, o.noops, o.lease, o.workers = 40, time.Minute, 50, 100, 3*time.Second, 3
 	}
 	if err := o.choose(*scenario); err != nil {
 		return err
 	}
+	flag.Parse() // what was asked for goes before what the scenario says
 	x, err := newRun(o)
 	if err != nil {
 		return err

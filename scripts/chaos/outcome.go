@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/docsvc/docsvc/pkg/document"
 )
 
 // outcome is what a run came to.
@@ -17,7 +19,9 @@ type outcome struct {
 	documents  map[string]int
 	jobs       map[string]int
 	executions int
+	rebuilt    document.RebuildReport // of the records that a power failure took
 	ledger     string
+	unclocked  bool // the clock was set: histories have no order
 	verdict    verdict
 	disorder   []string        // of the events stream by itself
 	recovered  []time.Duration // death to back in the queue
@@ -42,6 +46,9 @@ func (o *outcome) collect(ctx context.Context) (err error) {
 	}
 	if err := x.verifyRedis(ctx, f); err != nil {
 		return err
+	}
+	if !x.o.power { // what Redis forgot is refused
+		f.wrong = append(f.wrong, x.ledger.refused...)
 	}
 	for _, d := range x.deaths.list() {
 		if strings.HasPrefix(d.cause, "by itself") {
@@ -68,7 +75,7 @@ func (o *outcome) collect(ctx context.Context) (err error) {
 		o.disorder = nil
 		return nil
 	}
-	if x.clockSet() {
+	if o.unclocked = x.clockSet(); o.unclocked {
 		return nil
 	}
 	o.verdict = check(all)
@@ -106,7 +113,7 @@ func inOrder(jobs map[string][]event) []string {
 
 // good says whether the run shows what it is to show.
 func (o *outcome) good() bool {
-	return o.findings.total() == 0 && len(o.verdict.illegal) == 0 && len(o.disorder) == 0
+	return o.findings.total() == 0 && len(o.verdict.illegal) == 0 && len(o.disorder) == 0 && len(o.tooLittle()) == 0
 }
 
 // print writes the table, and below it what was found.
@@ -122,6 +129,7 @@ func (o *outcome) print(w io.Writer) {
 	}
 	if x.o.power {
 		row("power failures of Redis", "%d; %d bytes of the append-only file cut off", len(x.power.losses), x.power.bytes)
+		row("records rebuilt from the bucket", "%d, %d of them of an upload alone", o.rebuilt.Rebuilt, o.rebuilt.RecordLost)
 	}
 	row("stopped and let go on", "%d, and at failpoints", x.faults.stops.Load())
 	row("connections cut, slowed, reset, half open", "%d", x.faults.cuts.Load())
@@ -146,7 +154,7 @@ func (o *outcome) print(w io.Writer) {
 		name string
 		list []string
 	}{{"lost", f.lost}, {"stuck", f.stuck}, {"twice", f.twice}, {"wrong", f.wrong}, {"left behind", f.leftover},
-		{"not linearizable", o.verdict.illegal}, {"out of order", o.disorder}, {"refused to a client", x.ledger.refused}} {
+		{"not linearizable", o.verdict.illegal}, {"out of order", o.disorder}, {"too little done", o.tooLittle()}, {"refused to a client", x.ledger.refused}} {
 		for i, line := range part.list {
 			if i == 20 {
 				fmt.Fprintf(w, "%s: and %d more\n", part.name, len(part.list)-i)

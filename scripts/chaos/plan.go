@@ -34,11 +34,11 @@ type sample struct {
 
 // noop is one job of the plan that does nothing but be counted.
 type noop struct {
-	id      string
-	deadly  bool // kills its worker each time
-	again   bool // its function may be run again from its beginning
-	retries int
-	at      time.Time // of its acknowledgement
+	id       string
+	deadly   bool // kills its worker each time
+	again    bool // its function may be run again from its beginning
+	retries  int
+	enqueued call
 }
 
 // plan is everything that follows from the seed. Each part draws from a stream

@@ -81,12 +81,13 @@ func (p *power) lose(dead []death) {
 	}
 }
 
-// unsure says whether what was acknowledged at a time may be lost.
-func (p *power) unsure(at time.Time) bool {
+// unsure says whether what a call did may be lost: whether it was done in the
+// moments before a failure, for all that asking and answer tell.
+func (p *power) unsure(c call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.losses {
-		if at.After(t.Add(-promised)) && at.Before(t.Add(promised)) {
+		if c.to.After(t.Add(-promised)) && c.from.Before(t) {
 			return true
 		}
 	}

@@ -21,6 +21,7 @@ type options struct {
 	serves        int
 	concurrency   int
 	every         time.Duration // mean time between two faults
+	redisEvery    time.Duration // at least between two kills of Redis
 	lease         time.Duration
 	fsync         string // Redis's appendfsync
 	recoveryLimit int
@@ -112,6 +113,9 @@ func (x *run) all(ctx context.Context) (out *outcome, err error) {
 	x.say("healed: %d kills; waiting for everything to end", x.deaths.kills())
 	settleErr := x.settle(ctx)
 	out = &outcome{x: x}
+	if err := x.rebuild(ctx, out); err != nil {
+		return nil, err
+	}
 	// Keep saves records every 10 s; what it has left is done by the next one.
 	x.untilSaved(ctx)
 	// A worker that was stopped may only now find out that its job was taken:
