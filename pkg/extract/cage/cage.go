@@ -54,4 +54,5 @@ type Files struct {
 	Executable string   // to be started, and read by the loader
 	Read       []string // directories
 	Write      []string // directories that it may also change
+	Run        []string // directories and files that it may read and start programs from
 }

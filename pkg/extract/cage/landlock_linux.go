@@ -106,17 +106,19 @@ func addRules(ruleset int, f Files, handled uint64) error {
 	if err := allow(os.DevNull, toRead|toWrite); err != nil { // the child's standard input and output
 		return err
 	}
-	if dynamic(f.Executable) {
-		for _, dir := range []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/nix/store", "/gnu/store"} {
-			rights := uint64(toExecute | toRead)
-			if info, err := os.Stat(dir); err != nil {
-				continue
-			} else if info.IsDir() {
-				rights |= toList
-			}
-			if err := allow(dir, rights); err != nil {
-				return err
-			}
+	run := f.Run
+	if run == nil && dynamic(f.Executable) {
+		run = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/nix/store", "/gnu/store"}
+	}
+	for _, path := range run {
+		rights := uint64(toExecute | toRead)
+		if info, err := os.Stat(path); err != nil {
+			continue
+		} else if info.IsDir() {
+			rights |= toList
+		}
+		if err := allow(path, rights); err != nil {
+			return err
 		}
 	}
 	for _, dir := range f.Read {
