@@ -15,6 +15,8 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/epub"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
+	"github.com/docsvc/docsvc/pkg/extract/odp"
+	"github.com/docsvc/docsvc/pkg/extract/ods"
 	"github.com/docsvc/docsvc/pkg/extract/odt"
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
@@ -54,6 +56,8 @@ func registry() []format {
 		{detect.XLSX, xlsx.Version, xlsx.Parse, nil, nil},
 		{detect.CSV, csv.Version, csv.Parse, nil, nil},
 		{detect.ODT, odt.Version, odt.Parse, nil, nil},
+		{detect.ODS, ods.Version, ods.Parse, nil, nil},
+		{detect.ODP, odp.Version, odp.Parse, nil, nil},
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *Story) inlineChild(p *paragraph, t ooxml.Token) error {
 	case "text:line-break":
 		p.write("\n")
 	case "text:span":
-		if s.d.textHidden(t.Attr("text:style-name")) {
+		if s.d.Hidden("text", t.Attr("text:style-name")) {
 			return s.skip()
 		}
 	case "text:note":
@@ -135,7 +135,7 @@ func (s *Story) annotation() error {
 	b := block.Block{Kind: block.Comment}
 	var lines []string
 	inner := s.d.Story(s.x, func(b block.Block) error {
-		lines = append(lines, flat(b))
+		lines = append(lines, Flat(b))
 		return nil
 	})
 	err := s.x.Children(func(t ooxml.Token) error {
@@ -175,7 +175,7 @@ func (s *Story) ruby(p *paragraph) error {
 func (s *Story) shape(_ ooxml.Token) error {
 	var lines []string
 	inner := s.d.Story(s.x, func(b block.Block) error {
-		lines = append(lines, flat(b))
+		lines = append(lines, Flat(b))
 		return nil
 	})
 	if err := inner.Blocks(); err != nil {

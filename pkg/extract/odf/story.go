@@ -16,7 +16,7 @@ import (
 type Text struct {
 	aside func(block.Block) error
 
-	styles  map[string]style // of paragraphs and text, by name
+	styles  map[string]style // by family and name
 	lists   map[string]listStyle
 	outline listStyle // numbers of headings
 	heads   counters
@@ -56,15 +56,15 @@ func (d *Text) Story(x *ooxml.Reader, emit func(block.Block) error) *Story {
 func (s *Story) Flat() (string, error) {
 	var lines []string
 	s.emit = func(b block.Block) error {
-		lines = append(lines, flat(b))
+		lines = append(lines, Flat(b))
 		return nil
 	}
 	err := s.Blocks()
 	return strings.Join(lines, "\n"), err
 }
 
-// flat is a block as lines of text, for places that only hold text.
-func flat(b block.Block) string {
+// Flat is a block as lines of text, for places that only hold text.
+func Flat(b block.Block) string {
 	if b.Kind == block.Table {
 		rows := make([]string, 0, len(b.Rows))
 		for _, r := range b.Rows {

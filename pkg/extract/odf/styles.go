@@ -17,11 +17,11 @@ const (
 	maxParents = 20
 )
 
-// style is what is kept of a style of paragraphs or text.
+// style is what is kept of a style.
 type style struct {
 	parent string
 	list   string // list style of paragraphs with it
-	hidden bool
+	hidden bool   // what has it isn't shown
 }
 
 // level says how items of one level of a list are numbered.
@@ -70,14 +70,24 @@ func (d *Text) Styles(x *ooxml.Reader) error {
 
 func (d *Text) style(x *ooxml.Reader, t ooxml.Token) error {
 	family := t.Attr("style:family")
-	if family != "paragraph" && family != "text" || len(d.styles) >= maxStyles {
+	switch family {
+	case "paragraph", "text", "table", "drawing-page":
+	default:
+		return nil
+	}
+	if len(d.styles) >= maxStyles {
 		return nil
 	}
 	name := family + " " + t.Attr("style:name")
 	s := style{parent: t.Attr("style:parent-style-name"), list: t.Attr("style:list-style-name")}
 	err := x.Children(func(t ooxml.Token) error {
-		if t.Name == "style:text-properties" && t.Attr("text:display") == "none" {
-			s.hidden = true
+		switch t.Name {
+		case "style:text-properties":
+			s.hidden = s.hidden || t.Attr("text:display") == "none"
+		case "style:table-properties":
+			s.hidden = s.hidden || t.Attr("table:display") == "false"
+		case "style:drawing-page-properties":
+			s.hidden = s.hidden || t.Attr("presentation:visibility") == "hidden"
 		}
 		return nil
 	})
@@ -155,10 +165,11 @@ func (d *Text) listOf(name string) string {
 	return ""
 }
 
-// textHidden reports whether text of a style isn't shown.
-func (d *Text) textHidden(name string) bool {
+// Hidden reports whether what has a style of a family (text, table,
+// drawing-page) isn't shown.
+func (d *Text) Hidden(family, name string) bool {
 	for range maxParents {
-		s, ok := d.styles["text "+name]
+		s, ok := d.styles[family+" "+name]
 		if !ok {
 			break
 		}

@@ -150,7 +150,7 @@ func cellText(blocks []block.Block) string {
 			}
 			continue
 		}
-		lines = append(lines, flat(b))
+		lines = append(lines, Flat(b))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,54 +1,22 @@
 package odt
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/blocktest"
+	"github.com/docsvc/docsvc/pkg/extract/odf/odftest"
 )
 
-const ns = `xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" ` +
-	`xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" ` +
-	`xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:meta="urn:oasis:names:tc:opendocument:xmlns:meta:1.0" ` +
-	`xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0" xmlns:dc="http://purl.org/dc/elements/1.1/"`
+const ns = odftest.NS
 
 // file is a document made of the XML of its body and further parts, whole.
 func file(t testing.TB, body string, parts map[string]string) []byte {
 	t.Helper()
-	all := map[string]string{
-		"mimetype":    "application/vnd.oasis.opendocument.text",
-		"content.xml": `<office:document-content ` + ns + `><office:automatic-styles>` + autoStyles + `</office:automatic-styles><office:body><office:text>` + body + `</office:text></office:body></office:document-content>`,
-		"styles.xml":  `<office:document-styles ` + ns + `><office:styles>` + commonStyles + `</office:styles></office:document-styles>`,
-	}
-	for name, content := range parts {
-		all[name] = content
-	}
-	names := make([]string, 0, len(all))
-	for n := range all {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, n := range names {
-		w, err := z.Create(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(all[n])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return odftest.File{Kind: "text", AutoStyles: autoStyles, Styles: commonStyles, Body: body, Parts: parts}.Pack(t)
 }
 
 const autoStyles = `<style:style style:name="P1" style:family="paragraph" style:parent-style-name="Title"/>
