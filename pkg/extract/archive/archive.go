@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -119,9 +120,10 @@ func (a *Archive) Has(name string) bool {
 // ErrNoPart is returned by Part for a name that isn't there.
 var ErrNoPart = errors.New("no such part in the archive")
 
-// Part opens one part for streaming. Reading fails with a *block.Error: bomb
-// when the part or the archive expands beyond its limits, corrupt when its
-// compressed data is damaged.
+// Part opens one part for streaming. It and reading fail with a *block.Error:
+// bomb when the part or the archive expands beyond its limits, corrupt when its
+// compressed data is damaged. What the directory says a part expands to is
+// believed: more than that never comes out of it.
 func (a *Archive) Part(name string) (io.ReadCloser, error) {
 	f, ok := a.parts[canonical(name)]
 	if !ok {
@@ -130,11 +132,16 @@ func (a *Archive) Part(name string) (io.ReadCloser, error) {
 	if f.Flags&1 != 0 {
 		return nil, block.Errorf(block.CodeEncrypted, "This file is encrypted with a password (part %q). Save it without one.", f.Name)
 	}
+	p := &partReader{a: a, name: f.Name, packed: int64(f.CompressedSize64)}
+	if err := p.within(int64(min(f.UncompressedSize64, math.MaxInt64)), a.left); err != nil {
+		return nil, err
+	}
 	rc, err := f.Open()
 	if err != nil {
 		return nil, block.Errorf(block.CodeCorrupt, "This file is damaged: its part %q can't be unpacked (%v).", f.Name, err)
 	}
-	return &partReader{rc: rc, a: a, name: f.Name, packed: int64(f.CompressedSize64)}, nil
+	p.rc = rc
+	return p, nil
 }
 
 // partReader counts what comes out of a part against the archive's budget.
@@ -150,18 +157,28 @@ func (p *partReader) Read(b []byte) (int, error) {
 	n, err := p.rc.Read(b)
 	p.out += int64(n)
 	p.a.left -= int64(n)
-	switch {
-	case p.out > p.a.limits.Part:
-		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d MiB. Split it into smaller documents.", p.name, p.a.limits.Part>>20)
-	case p.a.left < 0:
-		return 0, block.Errorf(block.CodeBomb, "This file was refused: it expands to more than the %d MiB that are taken, in part %q. Split it into smaller documents.", p.a.limits.Expanded>>20, p.name)
-	case p.out > ratioFloor && p.out/int64(p.a.limits.Ratio) > p.packed:
-		return 0, block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d times its size. If it is a real document, save it anew in the program it was made with.", p.name, p.a.limits.Ratio)
+	if err := p.within(p.out, p.a.left+p.out); err != nil {
+		return 0, err
 	}
 	if err != nil && err != io.EOF {
 		return n, block.Errorf(block.CodeCorrupt, "This file is damaged: its part %q can't be unpacked (%v).", p.name, err)
 	}
 	return n, err
+}
+
+// within checks a size of the part against the limits; left is what of the
+// archive's budget there was for all of it.
+func (p *partReader) within(size, left int64) error {
+	l := p.a.limits
+	switch {
+	case size > l.Part:
+		return block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d MiB. Split it into smaller documents.", p.name, l.Part>>20)
+	case size > left:
+		return block.Errorf(block.CodeBomb, "This file was refused: it expands to more than the %d MiB that are taken, in part %q. Split it into smaller documents.", l.Expanded>>20, p.name)
+	case size > ratioFloor && size/int64(l.Ratio) > p.packed:
+		return block.Errorf(block.CodeBomb, "This file was refused: its part %q expands to more than %d times its size. If it is a real document, save it anew in the program it was made with.", p.name, l.Ratio)
+	}
+	return nil
 }
 
 func (p *partReader) Close() error { return p.rc.Close() }

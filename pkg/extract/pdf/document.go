@@ -3,7 +3,6 @@ package pdf
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -23,21 +22,26 @@ type document struct {
 	file     *os.File
 	size     int64
 	password string
+	ratio    int // how many times its size it may expand to
 
-	pdfium pdfium.Pdfium
-	ref    references.FPDF_DOCUMENT
-	pages  int
-	form   *references.FPDF_FORMHANDLE // nil when the document has no form
+	most   uint64 // memory that it gets, in bytes
+	memory *linearMemory
+	// exhausted is set when a page needed more than all of it.
+	exhausted bool
+	pdfium    pdfium.Pdfium
+	ref       references.FPDF_DOCUMENT
+	pages     int
+	form      *references.FPDF_FORMHANDLE // nil when the document has no form
 }
 
 // open reads the document's structure. Its error is coded unless the instance
 // could not be made.
 func (d *document) open(ctx context.Context) error {
-	instance, err := d.engine.pool.GetInstanceWithContext(ctx)
+	instance, memory, err := d.engine.instance(ctx, d.most)
 	if err != nil {
-		return fmt.Errorf("starting PDFium: %w", err)
+		return err
 	}
-	d.pdfium = instance
+	d.pdfium, d.memory = instance, memory
 	request := &requests.OpenDocument{FileReader: io.NewSectionReader(d.file, 0, d.size), FileReaderSize: d.size}
 	if d.password != "" {
 		request.Password = &d.password
@@ -81,6 +85,24 @@ func (d *document) close() {
 	// The memory of the instance goes as a whole, whatever is open in it.
 	_ = d.pdfium.Close()
 	d.pdfium = nil
+}
+
+// openWithin opens the document with the memory that one of its size should
+// need, and with more when it asks for that and is no bomb.
+func (d *document) openWithin(ctx context.Context) error {
+	d.most = min(firstMemory+memoryPerByte*uint64(d.size), d.engine.most)
+	err := d.open(ctx)
+	if d.memory == nil || !d.memory.refused {
+		return err
+	}
+	wider, err := d.widen(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !wider || d.memory.refused:
+		return d.needsMemory()
+	}
+	return nil
 }
 
 // reopen starts anew after a trap.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync"
 
 	"github.com/klippa-app/go-pdfium"
 	"github.com/klippa-app/go-pdfium/webassembly"
@@ -18,15 +19,6 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/pdf/code"
 )
 
-// Limits on PDFium's memory, in pages of 64 KiB. It needs 289 to start, and
-// with 1,024 reads nearly everything as with more.
-const (
-	pageSize     = 64 << 10
-	leastPages   = 1024
-	mostPages    = 16384
-	defaultPages = 4096
-)
-
 // maxInstances bounds the documents that one engine has open at a time. A
 // child process reads one.
 const maxInstances = 8
@@ -35,6 +27,11 @@ const maxInstances = 8
 type engine struct {
 	pool  pdfium.Pool
 	cache wazero.CompilationCache
+	most  uint64 // memory of one instance, in bytes
+
+	mu       sync.Mutex    // held while an instance starts
+	grant    uint64        // memory that it may have, in bytes
+	starting *linearMemory // and the memory
 }
 
 // newEngine loads PDFium from the code below o.CacheDir, which is only read;
@@ -89,7 +86,8 @@ func Compile(cacheDir string, again bool) (fresh bool, err error) {
 
 func startEngine(cache wazero.CompilationCache, memory int64) (*engine, error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
-	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(allocate))
+	e := &engine{cache: cache, most: uint64(memoryPages(memory)) * pageSize}
+	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(e.allocate))
 	pool, err := webassembly.Init(webassembly.Config{
 		Context:  ctx,
 		MaxTotal: maxInstances,
@@ -102,7 +100,8 @@ func startEngine(cache wazero.CompilationCache, memory int64) (*engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, cache.Close(ctx))
 	}
-	return &engine{pool: pool, cache: cache}, nil
+	e.pool = pool
+	return e, nil
 }
 
 // runtimeConfig leaves WithCloseOnContextDone off: contexts are not watched
@@ -116,14 +115,6 @@ func runtimeConfig(cache wazero.CompilationCache, memory int64) wazero.RuntimeCo
 
 func (e *engine) close() error {
 	return errors.Join(e.pool.Close(), e.cache.Close(context.Background()))
-}
-
-// memoryPages is PDFium's share of what the process may use: half of it.
-func memoryPages(limit int64) uint32 {
-	if limit <= 0 {
-		return defaultPages
-	}
-	return uint32(min(max(limit/2/pageSize, leastPages), mostPages))
 }
 
 // trapError says that PDFium itself broke down, which leaves its memory in

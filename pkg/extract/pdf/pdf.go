@@ -25,6 +25,7 @@
 package pdf
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,9 +89,9 @@ func (r *Reader) Parse(ctx context.Context, f *os.File, size int64, o block.Opti
 	if err != nil {
 		return err
 	}
-	d := &document{engine: e, file: f, size: size, password: o.Password}
+	d := &document{engine: e, file: f, size: size, password: o.Password, ratio: cmp.Or(max(o.MaxRatio, 0), maxRatio)}
 	defer d.close()
-	if err := d.open(ctx); err != nil {
+	if err := d.openWithin(ctx); err != nil {
 		return err
 	}
 	if o.MaxPages > 0 && d.pages > o.MaxPages {
@@ -147,6 +148,9 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	}
 	if part.From > 1 {
 		return nil // there was text before
+	}
+	if d.exhausted && !a.anything {
+		return d.needsMemory()
 	}
 	return verdict(a, pages, failed)
 }
@@ -219,7 +223,24 @@ func (d *document) produceOne(ctx context.Context, n int, part block.PageRange, 
 	}
 	var err error
 	var trap *trapError
-	switch r.page, err = d.page(n); {
+	r.page, err = d.page(n)
+	if d.memory.refused {
+		var wider bool
+		if wider, r.fatal = d.widen(ctx); r.fatal != nil {
+			return r
+		}
+		if wider {
+			r.page, err = d.page(n)
+		}
+	}
+	switch {
+	case d.memory.refused:
+		r.page, r.failure, d.exhausted = nil, "This page could not be read: it needs too much memory.", true
+		if *traps++; *traps > maxTraps {
+			r.fatal = d.needsMemory()
+		} else {
+			r.fatal = d.reopen(ctx)
+		}
 	case err == nil:
 	case errors.As(err, &trap):
 		r.page, r.failure = nil, "This page could not be read: its content is damaged or needs too much memory."

@@ -76,7 +76,7 @@ func open(t *testing.T, r *Reader, raw []byte) *document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &document{engine: e, file: blocktest.File(t, raw), size: int64(len(raw))}
+	d := &document{engine: e, file: blocktest.File(t, raw), size: int64(len(raw)), most: e.most}
 	t.Cleanup(d.close)
 	if err := d.open(t.Context()); err != nil {
 		t.Fatal(err)
@@ -258,7 +258,8 @@ func TestAPageThatNeedsTooMuchMemoryCostsOnlyItself(t *testing.T) {
 	r := NewReader()
 	t.Cleanup(func() { r.Close() })
 	o := options(t)
-	o.MemoryLimit = 1 // as little as PDFium can do with
+	o.MemoryLimit = 1      // as little as PDFium can do with
+	o.MaxRatio = 1_000_000 // or it would be a bomb
 	bomb := bytes.Repeat([]byte("0 0 m "), 6<<20)
 	f := pdftest.NewFile()
 	root := pdftest.Doc{Pages: []pdftest.Page{
@@ -276,10 +277,12 @@ func TestAPageThatNeedsTooMuchMemoryCostsOnlyItself(t *testing.T) {
 
 func TestPagesThatKeepFailingEndTheDocument(t *testing.T) {
 	t.Parallel()
-	d := open(t, reader(t), pdftest.Simple([]string{"a"}))
+	r := NewReader()
+	t.Cleanup(func() { _ = r.Close() })
+	d := open(t, r, pdftest.Simple([]string{"a"}))
 	d.pages = 3 * maxTraps
 	d.pdfium = &trapping{Pdfium: d.pdfium}
-	d.engine = &engine{pool: &trappingPool{Pool: d.engine.pool}}
+	d.engine.pool = &trappingPool{Pool: d.engine.pool}
 	err := d.read(t.Context(), block.PageRange{}, &blocktest.Sink{})
 	if blocktest.Code(err) != block.CodeCrash {
 		t.Errorf("error %v", err)
