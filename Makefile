@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop chaos mutants model fuzz document-mutants lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop chaos mutants model fuzz document-mutants bench-extract lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets
@@ -39,6 +39,10 @@ fuzz: ## every fuzz target for FUZZTIME=10s; make fuzz ARGS=./pkg/rq/pickle take
 
 document-mutants: ## damage the files below DIR, MUTANTS of them (10000), and read them: nothing may hang, die or grow
 	@DOCSVC_MUTANTS_DIR="$(abspath $(DIR))" DOCSVC_MUTANTS="$(or $(MUTANTS),10000)" $(GO) test -count=1 -timeout 3h -v -run '^TestMutants$$' ./pkg/extract
+
+bench-extract: build ## texts, times and memory beside others' over the documents below DIR (the samples); ARGS=-h says how references are found
+	@mkdir -p .cache/wazero && chmod 700 .cache/wazero
+	@$(GO) run ./scripts/bench-extract -docsvc $(BIN) -cache .cache/wazero $(if $(DIR),,-references scripts/bench-extract/samples) $(ARGS) "$(or $(DIR),scripts/demo/samples)"
 
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh
