@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/ole"
 )
 
 // lengths are those of the texts in the order in which they stand, in
@@ -15,7 +16,7 @@ func (d *document) lengths() (body, footnotes, headers, macros, comments, endnot
 		from = 0x34
 	}
 	n := func(i int) int {
-		v := d.main.u32(from + 4*i)
+		v := d.main.U32(from + 4*i)
 		if v > 1<<30 {
 			return 0
 		}
@@ -42,8 +43,8 @@ func (d *document) body() error {
 }
 
 // refs are the places in the body that refer to notes.
-func refs(list bytes) []int {
-	p := list.positions(2)
+func refs(list ole.Bytes) []int {
+	p := positions(list, 2)
 	return p[:max(len(p)-1, 0)]
 }
 
@@ -60,11 +61,11 @@ func (d *document) apart() error {
 	always := func(k block.Kind) func(int) block.Kind { return func(int) block.Kind { return k } }
 	none := func(int) string { return "" }
 	for _, t := range []text{
-		{footnotes, d.structure(atFootnotes).positions(0), func(i int) string { return strconv.Itoa(i + 1) }, always(block.Footnote)},
-		{headers, d.structure(atHeaders).positions(0), none, marginKind},
+		{footnotes, positions(d.structure(atFootnotes), 0), func(i int) string { return strconv.Itoa(i + 1) }, always(block.Footnote)},
+		{headers, positions(d.structure(atHeaders), 0), none, marginKind},
 		{macros, nil, none, nil},
-		{comments, d.structure(atComments).positions(0), none, always(block.Comment)},
-		{endnotes, d.structure(atEndnotes).positions(0), func(i int) string { return strings.ToLower(block.Roman(i + 1)) }, always(block.Endnote)},
+		{comments, positions(d.structure(atComments), 0), none, always(block.Comment)},
+		{endnotes, positions(d.structure(atEndnotes), 0), func(i int) string { return strings.ToLower(block.Roman(i + 1)) }, always(block.Endnote)},
 		{boxes, nil, none, always(block.TextBox)},
 		{headerBoxes, nil, none, always(block.TextBox)},
 	} {

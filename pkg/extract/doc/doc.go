@@ -11,15 +11,12 @@ package doc
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 
-	"github.com/richardlehane/mscfb"
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/ole"
 )
 
 // Version changes whenever the output for some file changes.
@@ -74,8 +71,8 @@ func Parse(ctx context.Context, f *os.File, size int64, _ block.Options, sink bl
 type document struct {
 	ctx      context.Context
 	sink     block.Sink
-	main     bytes            // stream WordDocument
-	table    bytes            // stream 0Table or 1Table
+	main     ole.Bytes        // stream WordDocument
+	table    ole.Bytes        // stream 0Table or 1Table
 	old      bool             // of Word 6 or 95
 	narrow   *charmap.Charmap // of text with one byte a character
 	progress *block.Progress
@@ -96,13 +93,18 @@ type document struct {
 // open reads the streams of the container and the start of the file information
 // block.
 func (d *document) open(f *os.File, size int64) error {
-	streams, err := readStreams(f, size)
+	box, err := ole.Open(f, size)
 	if err != nil {
 		return err
 	}
-	d.main = streams["WordDocument"]
-	ident, fib := d.main.u16(0), d.main.u16(2)
-	flags := d.main.u16(10)
+	for _, name := range []string{"WordDocument", "0Table", "1Table"} {
+		if box.Size(name) > maxStream {
+			return block.Errorf(block.CodeTooLarge, "This document has more than %d MiB of text and properties. Split it into smaller documents.", maxStream>>20)
+		}
+	}
+	d.main = box.Stream("WordDocument", maxStream)
+	ident, fib := d.main.U16(0), d.main.U16(2)
+	flags := d.main.U16(10)
 	switch {
 	case ident != 0xa5ec && ident != 0xa5dc || len(d.main) < 0x9a:
 		return block.Errorf(block.CodeCorrupt, "This document is damaged: its stream WordDocument is none. Send it again.")
@@ -113,62 +115,12 @@ func (d *document) open(f *os.File, size int64) error {
 	}
 	d.old = ident == 0xa5dc || fib < 0xc1
 	d.narrow = charmap.Windows1252
-	d.table = streams["0Table"]
+	name := "0Table"
 	if flags&0x0200 != 0 {
-		d.table = streams["1Table"]
+		name = "1Table"
 	}
+	d.table = box.Stream(name, maxStream)
 	d.left = len(d.main) + 4096
-	d.meta = summary(streams["\x05SummaryInformation"])
+	d.meta = ole.Summary(box.Stream("\x05SummaryInformation", maxStream))
 	return nil
-}
-
-// readStreams reads the streams that are wanted, as far as they can be read.
-func readStreams(f io.ReaderAt, size int64) (streams map[string]bytes, err error) {
-	box, err := mscfb.New(f)
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	streams = map[string]bytes{}
-	for _, e := range box.File {
-		name := e.Name
-		if e.Initial == 5 { // of a property set: the name begins with that character
-			name = "\x05" + name
-		}
-		if _, twice := streams[name]; twice || len(e.Path) > 0 {
-			continue // of an embedded document
-		}
-		switch name {
-		case "WordDocument", "0Table", "1Table", "\x05SummaryInformation":
-		default:
-			continue
-		}
-		if e.Size > maxStream && e.Size <= size {
-			return nil, block.Errorf(block.CodeTooLarge, "This document has more than %d MiB of text and properties. Split it into smaller documents.", maxStream>>20)
-		}
-		streams[name] = readStream(e, min(e.Size, size, maxStream))
-	}
-	return streams, nil
-}
-
-// unreadable is the error of a container that can't be opened.
-func unreadable(err error) error {
-	var e mscfb.Error
-	if !errors.As(err, &e) {
-		return fmt.Errorf("opening the document: %w", err)
-	}
-	return block.Errorf(block.CodeCorrupt, "This document is damaged or incomplete: it can't be opened (%v). Save it again and send it again.", err)
-}
-
-// readStream reads a stream up to where it can't be read any more.
-func readStream(r io.Reader, size int64) bytes {
-	var b bytes
-	buf := make([]byte, 32<<10)
-	for int64(len(b)) < size {
-		n, err := r.Read(buf[:min(int64(len(buf)), size-int64(len(b)))])
-		b = append(b, buf[:n]...)
-		if err != nil || n == 0 {
-			break
-		}
-	}
-	return b
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/blocktest"
+	"github.com/docsvc/docsvc/pkg/extract/ole"
+	"github.com/docsvc/docsvc/pkg/extract/ole/oletest"
 )
 
 var (
@@ -99,7 +101,7 @@ func oldFile(t testing.TB, text string) []byte {
 	binary.LittleEndian.PutUint32(main[0x18:], 0x300)
 	binary.LittleEndian.PutUint32(main[0x1c:], uint32(0x300+len(text)))
 	binary.LittleEndian.PutUint32(main[0x34:], uint32(len(text)))
-	return container(t, map[string][]byte{"WordDocument": append(main, text...)})
+	return oletest.Container(t, map[string][]byte{"WordDocument": append(main, text...)})
 }
 
 func TestOldWord(t *testing.T) {
@@ -125,11 +127,11 @@ func TestMetadata(t *testing.T) {
 	set = append(set, 0x1e, 0, 0, 0, 9, 0, 0, 0, 'T', 0xed, 't', 'u', 'l', 'o', 0, 0, 0, 0, 0, 0)
 	set = append(set, 0x40, 0, 0, 0)
 	set = binary.LittleEndian.AppendUint64(set, (1_700_000_000+11644473600)*1e7)
-	m := summary(set)
+	m := ole.Summary(set)
 	if m.Title != "Título" || m.Created == nil || m.Created.Unix() != 1_700_000_000 {
 		t.Errorf("%+v", m)
 	}
-	if m := summary(set[:50]); m.Title != "" {
+	if m := ole.Summary(set[:50]); m.Title != "" {
 		t.Errorf("%+v", m)
 	}
 }
@@ -159,8 +161,8 @@ func TestRefused(t *testing.T) {
 		code string
 	}{
 		"no container":      {[]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), block.CodeCorrupt},
-		"no stream":         {container(t, map[string][]byte{"1Table": nil}), block.CodeCorrupt},
-		"junk":              {container(t, map[string][]byte{"WordDocument": []byte(strings.Repeat("junk", 100))}), block.CodeCorrupt},
+		"no stream":         {oletest.Container(t, map[string][]byte{"1Table": nil}), block.CodeCorrupt},
+		"junk":              {oletest.Container(t, map[string][]byte{"WordDocument": []byte(strings.Repeat("junk", 100))}), block.CodeCorrupt},
 		"cut in the header": {packed[:300], block.CodeCorrupt},
 		"encrypted":         {wordFile{texts: [8]string{"x"}, flags: 0x0100}.pack(t), block.CodeEncrypted},
 		"no pieces":         {wordFile{texts: [8]string{"x"}, pieces: func([]byte) []byte { return []byte{1, 0xff} }}.pack(t), block.CodeCorrupt},

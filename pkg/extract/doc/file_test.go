@@ -5,81 +5,9 @@ import (
 	"slices"
 	"testing"
 	"unicode/utf16"
-)
 
-// container is an OLE file of these streams, each padded so that it stands in
-// sectors of its own.
-func container(t testing.TB, streams map[string][]byte) []byte {
-	t.Helper()
-	const sector = 512
-	var names []string
-	for n := range streams {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	fat := []uint32{0xfffffffd}
-	data := make([]byte, sector) // of the FAT itself
-	add := func(b []byte) (first uint32) {
-		first = uint32(len(fat))
-		for i := 0; i < len(b); i += sector {
-			fat = append(fat, uint32(len(fat)+1))
-			data = append(data, make([]byte, sector)...)
-			copy(data[len(data)-sector:], b[i:])
-		}
-		fat[len(fat)-1] = 0xfffffffe
-		return first
-	}
-	directory := make([]byte, sector*((len(names)+4)/4))
-	entry := func(i int, name string, kind byte, start, size, right, child uint32) {
-		e := directory[128*i:]
-		u := utf16.Encode([]rune(name))
-		for k, c := range u {
-			binary.LittleEndian.PutUint16(e[2*k:], c)
-		}
-		binary.LittleEndian.PutUint16(e[64:], uint16(2*len(u)+2))
-		e[66], e[67] = kind, 1
-		for at, v := range map[int]uint32{68: 0xffffffff, 72: right, 76: child, 116: start, 120: size} {
-			binary.LittleEndian.PutUint32(e[at:], v)
-		}
-	}
-	for i, n := range names {
-		b := append(slices.Clone(streams[n]), make([]byte, max(0, 4096-len(streams[n])))...)
-		right := uint32(0xffffffff)
-		if i+1 < len(names) {
-			right = uint32(i + 2)
-		}
-		entry(i+1, n, 2, add(b), uint32(len(b)), right, 0xffffffff)
-	}
-	child := uint32(0xffffffff)
-	if len(names) > 0 {
-		child = 1
-	}
-	entry(0, "Root Entry", 5, 0xfffffffe, 0, 0xffffffff, child)
-	dir := add(directory)
-	if len(fat) > sector/4 {
-		t.Fatalf("%d sectors are too many for one of the FAT", len(fat))
-	}
-	for i := range sector / 4 {
-		v := uint32(0xffffffff)
-		if i < len(fat) {
-			v = fat[i]
-		}
-		binary.LittleEndian.PutUint32(data[4*i:], v)
-	}
-	header := make([]byte, sector)
-	copy(header, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-	for at, v := range map[int]uint16{0x18: 0x3e, 0x1a: 3, 0x1c: 0xfffe, 0x1e: 9, 0x20: 6} {
-		binary.LittleEndian.PutUint16(header[at:], v)
-	}
-	for at, v := range map[int]uint32{0x2c: 1, 0x30: dir, 0x38: 4096, 0x3c: 0xfffffffe, 0x44: 0xfffffffe} {
-		binary.LittleEndian.PutUint32(header[at:], v)
-	}
-	for i := range 109 {
-		binary.LittleEndian.PutUint32(header[0x4c+4*i:], 0xffffffff)
-	}
-	binary.LittleEndian.PutUint32(header[0x4c:], 0)
-	return append(header, data...)
-}
+	"github.com/docsvc/docsvc/pkg/extract/ole/oletest"
+)
 
 // run gives characters from the last one's end up to this one properties.
 type run struct {
@@ -152,7 +80,7 @@ func (w wordFile) pack(t testing.TB) []byte {
 	for n, b := range w.structures {
 		structure(n, b)
 	}
-	return container(t, map[string][]byte{"WordDocument": main, "1Table": table})
+	return oletest.Container(t, map[string][]byte{"WordDocument": main, "1Table": table})
 }
 
 // page is one of properties (FKP).

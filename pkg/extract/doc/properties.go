@@ -11,6 +11,8 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 
 	"github.com/docsvc/docsvc/pkg/extract/charset"
+
+	"github.com/docsvc/docsvc/pkg/extract/ole"
 )
 
 // piece is a stretch of text: characters from cp up to end, at a place in the
@@ -26,17 +28,17 @@ func (d *document) readPieces() { d.readPieceTable(d.structure(atPieces), true) 
 
 // readPieceTable reads a list of pieces; packed tells that their places say
 // whether they have one byte a character.
-func (d *document) readPieceTable(clx bytes, packed bool) {
+func (d *document) readPieceTable(clx ole.Bytes, packed bool) {
 	for len(clx) > 0 && clx[0] == 1 { // properties that pieces refer to
-		clx = clx.part(3+clx.u16(1), len(clx))
+		clx = clx.Part(3+clx.U16(1), len(clx))
 	}
-	if clx.u8(0) != 2 {
+	if clx.U8(0) != 2 {
 		return
 	}
-	list := clx.part(5, clx.u32(1))
-	cps := list.positions(8)
+	list := clx.Part(5, clx.U32(1))
+	cps := positions(list, 8)
 	for i := range max(len(cps)-1, 0) {
-		fc := list.u32(4*len(cps) + 8*i + 2)
+		fc := list.U32(4*len(cps) + 8*i + 2)
 		p := piece{cp: cps[i], end: cps[i+1], at: fc & 0x3fffffff, wide: packed && fc&0x40000000 == 0}
 		if packed && !p.wide {
 			p.at /= 2
@@ -53,17 +55,17 @@ func (d *document) readPieceTable(clx bytes, packed bool) {
 // was saved in haste. Its characters have one byte, in a codepage that only they
 // themselves tell.
 func (d *document) readOldPieces() {
-	clx := d.main.part(d.main.u32(0x160), d.main.u32(0x164))
-	if d.main.u16(10)&4 != 0 {
+	clx := d.main.Part(d.main.U32(0x160), d.main.U32(0x164))
+	if d.main.U16(10)&4 != 0 {
 		d.readPieceTable(clx, false)
 	}
-	from, to := d.main.u32(0x18), d.main.u32(0x1c)
+	from, to := d.main.U32(0x18), d.main.U32(0x1c)
 	if len(d.pieces) == 0 && to > from {
 		d.pieces = []piece{{cp: 0, end: to - from, at: from}}
 	}
 	var sample []byte
 	for _, p := range d.pieces {
-		sample = append(sample, d.main.part(p.at, min(p.end-p.cp, maxSample-len(sample)))...)
+		sample = append(sample, d.main.Part(p.at, min(p.end-p.cp, maxSample-len(sample)))...)
 	}
 	words := slices.DeleteFunc(strings.Fields(string(sample)), func(w string) bool {
 		return !strings.ContainsFunc(w, func(r rune) bool { return r >= utf8.RuneSelf })
@@ -87,12 +89,12 @@ type style struct {
 // readStyles reads the style sheet (STSH).
 func (d *document) readStyles() {
 	sheet := d.structure(atStyles)
-	at := 2 + sheet.u16(0)
-	for range min(sheet.u16(2), 4096) {
-		size := sheet.u16(at)
+	at := 2 + sheet.U16(0)
+	for range min(sheet.U16(2), 4096) {
+		size := sheet.U16(at)
 		s := style{id: -1, base: 0xfff}
 		if size >= 4 {
-			s = style{id: sheet.u16(at+2) & 0xfff, base: sheet.u16(at+4) >> 4}
+			s = style{id: sheet.U16(at+2) & 0xfff, base: sheet.U16(at+4) >> 4}
 		}
 		d.styles = append(d.styles, s)
 		at += 2 + size + size%2
@@ -140,17 +142,17 @@ const noOutline = 9
 // runs calls visit for each run of the pages that a list of them points to
 // (PlcBtePapx, PlcBteChpx): its stretch of the stream, its page, and the place of
 // its properties in that. entry is the size of what a page has for each run.
-func (d *document) runs(list bytes, entry int, visit func(s span, page bytes, at int)) {
-	cps := list.positions(4)
+func (d *document) runs(list ole.Bytes, entry int, visit func(s span, page ole.Bytes, at int)) {
+	cps := positions(list, 4)
 	for i := range max(len(cps)-1, 0) {
-		page := d.main.part((list.u32(4*len(cps)+4*i)&0x3fffff)*512, 512)
-		n := page.u8(511)
+		page := d.main.Part((list.U32(4*len(cps)+4*i)&0x3fffff)*512, 512)
+		n := page.U8(511)
 		if len(page) < 512 || 4*(n+1)+entry*n > 511 {
 			continue
 		}
 		for j := range n {
-			s := span{page.u32(4 * j), page.u32(4*j + 4)}
-			if at := 2 * page.u8(4*(n+1)+entry*j); s.to > s.from {
+			s := span{page.U32(4 * j), page.U32(4*j + 4)}
+			if at := 2 * page.U8(4*(n+1)+entry*j); s.to > s.from {
 				visit(s, page, at)
 			}
 		}
@@ -159,15 +161,15 @@ func (d *document) runs(list bytes, entry int, visit func(s span, page bytes, at
 
 // readParagraphs reads the properties of paragraphs.
 func (d *document) readParagraphs() {
-	d.runs(d.structure(atParagraphs), 13, func(s span, page bytes, at int) {
+	d.runs(d.structure(atParagraphs), 13, func(s span, page ole.Bytes, at int) {
 		p := paragraph{span: s, outline: noOutline}
 		if at > 0 {
-			size, from := 2*page.u8(at)-1, at+1
+			size, from := 2*page.U8(at)-1, at+1
 			if size < 0 {
-				size, from = 2*page.u8(at+1), at+2
+				size, from = 2*page.U8(at+1), at+2
 			}
-			p.style = page.u16(from)
-			p.read(page.part(from+2, size-2))
+			p.style = page.U16(from)
+			p.read(page.Part(from+2, size-2))
 		}
 		d.paragraphs = append(d.paragraphs, p)
 	})
@@ -175,19 +177,19 @@ func (d *document) readParagraphs() {
 }
 
 // read takes in what differs from the style.
-func (p *paragraph) read(list bytes) {
-	modifiers(list, func(code int, value bytes) {
+func (p *paragraph) read(list ole.Bytes) {
+	modifiers(list, func(code int, value ole.Bytes) {
 		switch code {
 		case 0x2416:
-			p.inTable = value.u8(0) != 0
+			p.inTable = value.U8(0) != 0
 		case 0x2417:
-			p.rowEnd = value.u8(0) != 0
+			p.rowEnd = value.U8(0) != 0
 		case 0x2640:
-			p.outline = value.u8(0)
+			p.outline = value.U8(0)
 		case 0x260a:
-			p.level = min(value.u8(0), 8)
+			p.level = min(value.U8(0), 8)
 		case 0x460b:
-			p.list = value.u16(0) != 0 && value.u16(0) != 0xf801
+			p.list = value.U16(0) != 0 && value.U16(0) != 0xf801
 		case 0x6645, 0x6646:
 			p.huge = true
 		}
@@ -195,20 +197,20 @@ func (p *paragraph) read(list bytes) {
 }
 
 // modifiers takes a list of property modifiers (Sprm) apart.
-func modifiers(list bytes, visit func(code int, value bytes)) {
+func modifiers(list ole.Bytes, visit func(code int, value ole.Bytes)) {
 	for at := 0; at+2 <= len(list); {
-		code := list.u16(at)
+		code := list.U16(at)
 		at += 2
 		size := []int{1, 1, 2, 4, 2, 2, 0, 3}[code>>13]
 		if code>>13 == 6 {
 			switch code {
 			case 0xd608: // the definition of a table
-				size = list.u16(at) + 1
+				size = list.U16(at) + 1
 			default:
-				size = list.u8(at) + 1
+				size = list.U8(at) + 1
 			}
 		}
-		visit(code, list.part(at, size))
+		visit(code, list.Part(at, size))
 		at += size
 	}
 }
@@ -216,13 +218,13 @@ func modifiers(list bytes, visit func(code int, value bytes)) {
 // readCharacters finds the text that isn't shown: hidden, or removed by a
 // tracked change.
 func (d *document) readCharacters() {
-	d.runs(d.structure(atCharacters), 1, func(s span, page bytes, at int) {
+	d.runs(d.structure(atCharacters), 1, func(s span, page ole.Bytes, at int) {
 		if at == 0 {
 			return
 		}
 		unseen := false
-		modifiers(page.part(at+1, page.u8(at)), func(code int, value bytes) {
-			if v := value.u8(0); code == 0x083c || code == 0x0800 {
+		modifiers(page.Part(at+1, page.U8(at)), func(code int, value ole.Bytes) {
+			if v := value.U8(0); code == 0x083c || code == 0x0800 {
 				unseen = unseen || v == 1 || v == 0x81
 			}
 		})

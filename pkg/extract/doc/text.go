@@ -48,7 +48,7 @@ func (d *document) characters(cp, end int, visit func(r rune, cp, at int) error)
 			if d.left--; d.left < 0 {
 				return block.Errorf(block.CodeBomb, "This document was refused: it has more text than the file is long. If it is a real document, save it as DOCX.")
 			}
-			r := rune(d.main.u16(at))
+			r := rune(d.main.U16(at))
 			if !p.wide {
 				r = d.narrow.DecodeByte(d.main[at])
 			}
