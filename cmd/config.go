@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsvc/docsvc/pkg/config"
+	"github.com/docsvc/docsvc/pkg/objstore"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -22,6 +23,7 @@ func (a *app) configPrintCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "print", Short: "Print every setting and where it came from; secrets are masked", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			a.sayMisspelt()
 			cfg, err := a.loadConfig()
 			if err != nil {
 				return err
@@ -38,6 +40,13 @@ func (a *app) configPrintCommand() *cobra.Command {
 	}
 	out.add(c)
 	return c
+}
+
+// sayMisspelt names variables of the environment that were meant as settings.
+func (a *app) sayMisspelt() {
+	for _, sentence := range config.Misspelt(a.environ()) {
+		fmt.Fprintln(a.stderr, "docsvc: "+sentence)
+	}
 }
 
 // check is one line of config check.
@@ -60,6 +69,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 			"what keeps it from the rest of the machine (absent: this kernel doesn't have it; extraction\n" +
 			"goes on without). Exit status 1 when something is wrong.",
 		RunE: a.withServices(func(ctx context.Context, s *services, _ []string) error {
+			a.sayMisspelt()
 			checks := append(s.check(ctx), s.cageChecks(ctx)...)
 			err := out.print(a.stdout, checks, func(w io.Writer) error { return printChecks(w, s.config, checks) })
 			if err != nil {
@@ -110,7 +120,7 @@ func (s *services) check(ctx context.Context) []check {
 	}
 	return []check{
 		run("redis", s.config.PlainRedisURL(), func() error { return s.checkRedis(ctx) }),
-		run("storage", s.config.Storage.Endpoint+" bucket "+s.config.Storage.Bucket, func() error { return s.store.Probe(ctx) }),
+		run("storage", s.config.Storage.Endpoint+" bucket "+s.config.Storage.Bucket, func() error { return s.probeStorage(ctx) }),
 		run("work directory", s.workDir(), func() error { return writable(s.workDir()) }),
 		run("cache directory", s.cacheDir(), func() error { return writable(s.cacheDir()) }),
 		run("api keys", "", func() error { _, err := s.config.APIKeys(); return err }),
@@ -124,6 +134,20 @@ func (s *services) checkRedis(ctx context.Context) error {
 	warnings, _, err := s.health.RedisSettings(ctx)
 	if err == nil && len(warnings) > 0 {
 		err = errors.New(warnings[0])
+	}
+	return err
+}
+
+// probeStorage tries what docsvc does with its bucket. One that is missing is
+// said with how it comes to be.
+func (s *services) probeStorage(ctx context.Context) error {
+	err := s.store.Probe(ctx)
+	if objstore.IsNoBucket(err) {
+		next := "create it, or set storage.create_bucket"
+		if s.config.Storage.CreateBucket {
+			next = "docsvc serve creates it at its start"
+		}
+		return fmt.Errorf("bucket %q does not exist: %s", s.config.Storage.Bucket, next)
 	}
 	return err
 }

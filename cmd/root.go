@@ -32,12 +32,13 @@ type app struct {
 	configFile     string
 	logLevel       string
 	lookupEnv      func(string) (string, bool)
+	environ        func() []string
 }
 
 // Main runs one command line and returns the exit status.
 func Main(args []string, stdout, stderr io.Writer) int {
 	redis.SetLogger(quietRedis{})
-	a := &app{stdout: stdout, stderr: stderr, lookupEnv: os.LookupEnv}
+	a := &app{stdout: stdout, stderr: stderr, lookupEnv: os.LookupEnv, environ: os.Environ}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())

@@ -54,6 +54,7 @@ func (a *app) runServe(c *cobra.Command, f serveFlags) error {
 			return &usageError{message: "--" + name + " goes with --standalone", hint: "usage: " + c.UseLine()}
 		}
 	}
+	a.sayMisspelt()
 	var overrides []config.Override
 	if f.addr != "" {
 		overrides = append(overrides, config.Override{Key: "server.addr", Value: f.addr, Origin: "flag --addr"})

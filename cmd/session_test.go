@@ -43,7 +43,7 @@ func (s *session) runTo(ctx context.Context, out io.Writer, args ...string) (std
 	a := &app{stdout: out, stderr: &errs, lookupEnv: func(k string) (string, bool) {
 		v, ok := s.env[k]
 		return v, ok
-	}}
+	}, environ: func() []string { return nil }}
 	root := a.root()
 	root.SetArgs(append([]string{"queue"}, args...))
 	err := root.ExecuteContext(ctx)

@@ -74,6 +74,7 @@ func (a *app) runWorker(c *cobra.Command, f workerFlags) error {
 	if err := f.checkLimits(c); err != nil {
 		return err
 	}
+	a.sayMisspelt()
 	var overrides []config.Override
 	add := func(flag, key, value string) {
 		if c.Flags().Changed(flag) {

@@ -54,6 +54,12 @@ type Config struct {
 		MaxParts        int           `mapstructure:"max_parts"`
 		MaxNesting      int           `mapstructure:"max_nesting"`
 		MaxRatio        int           `mapstructure:"max_ratio"`
+		MaxPixels       int           `mapstructure:"max_pixels"`
+		OCR             bool          `mapstructure:"ocr"`
+		OCRProgram      string        `mapstructure:"ocr_program"`
+		OCRLanguages    string        `mapstructure:"ocr_languages"`
+		OCRPageTimeout  time.Duration `mapstructure:"ocr_page_timeout"`
+		OCRTimeout      time.Duration `mapstructure:"ocr_timeout"`
 		RecycleAfter    int           `mapstructure:"recycle_after"`
 		CacheDir        string        `mapstructure:"cache_dir"`
 	} `mapstructure:"extract"`
@@ -187,9 +193,12 @@ func readFile(v *viper.Viper, path string) (string, error) {
 	return "", nil
 }
 
+// envPrefix begins the environment variables of all settings.
+const envPrefix = "DOCSVC_"
+
 // EnvName is the environment variable of a key: DOCSVC_REDIS_URL for redis.url.
 func EnvName(key string) string {
-	return "DOCSVC_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
 func fromEnv(k Key, lookup func(string) (string, bool)) (name, value string, ok bool) {

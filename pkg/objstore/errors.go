@@ -105,11 +105,16 @@ func wrap(ctx context.Context, op, key string, err error) error {
 	return e
 }
 
+// IsNoBucket reports whether err says that the bucket does not exist.
+func IsNoBucket(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == minio.NoSuchBucket
+}
+
 // wrap names the bucket where it is that which is missing: stores don't.
 func (s *Store) wrap(ctx context.Context, op, key string, err error) error {
 	err = wrap(ctx, op, key, err)
-	var own *Error
-	if errors.As(err, &own) && own.Code == minio.NoSuchBucket {
+	if IsNoBucket(err) {
 		return s.noBucket(op, key)
 	}
 	return err
