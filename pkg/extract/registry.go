@@ -22,6 +22,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/plain"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
 	"github.com/docsvc/docsvc/pkg/extract/rtf"
+	"github.com/docsvc/docsvc/pkg/extract/xls"
 	"github.com/docsvc/docsvc/pkg/extract/xlsx"
 )
 
@@ -58,6 +59,7 @@ func registry() []format {
 		{detect.ODT, odt.Version, odt.Parse, nil, nil},
 		{detect.ODS, ods.Version, ods.Parse, nil, nil},
 		{detect.ODP, odp.Version, odp.Parse, nil, nil},
+		{detect.XLS, xls.Version, xls.Parse, nil, nil},
 	}
 }
 
