@@ -8,21 +8,18 @@ import (
 	"github.com/docsvc/docsvc/pkg/rq"
 )
 
-// processed looks whether a document that awaits its upload, which is not
-// there, was processed all the same: Redis lost its last moments (a failover, a
-// power failure), and with them that the upload was accepted, processed and
-// removed. Its text, chunks and document.json are in the bucket then, and its
-// job finds them: see package pipeline. nil: it was not.
-//
-// Of a document that became a duplicate nothing is in the bucket: its client
-// uploads it again, or has the text of the first.
+// processed looks whether a document whose upload is not there was processed:
+// Redis lost its last moments (a failover, a power failure), and with them that
+// the upload was accepted, processed and removed. Its text, chunks and
+// document.json are in the bucket then, or the copy of its record as a
+// duplicate, and its job finds them: see package pipeline. nil: it was not.
 func (s *Service) processed(ctx context.Context, d *Document) (*Manifest, error) {
 	for o, err := range s.store.List(ctx, DocumentPrefix(d.ID), "") {
 		if err != nil {
 			return nil, storageError("looking for what was stored of document "+d.ID, err)
 		}
 		_, execution, name, ok := ParseArtifactKey(o.Key)
-		if !ok || name != ManifestName || execution == RecordExecution || execution == ArchivedExecution {
+		if !ok || name != ManifestName {
 			continue
 		}
 		m, err := s.readManifest(ctx, d.ID, o.Key)
@@ -33,13 +30,18 @@ func (s *Service) processed(ctx context.Context, d *Document) (*Manifest, error)
 		case err != nil:
 			return nil, err
 		}
-		// It is written last: where it is, the others are.
-		if m.ExecutionID != execution || m.UploadID != d.UploadID || m.JobID != d.JobID || m.FileSize != d.FileSize || m.Record["etag"] == "" {
+		// That of a run is written last: where it is, the others are.
+		if m.ExecutionID != execution && !m.savedDuplicate(execution) || m.UploadID != d.UploadID || m.JobID != d.JobID || m.FileSize != d.FileSize || m.Record["etag"] == "" {
 			continue
 		}
 		return m, nil
 	}
 	return nil, nil
+}
+
+// savedDuplicate says whether the file is the copy of a duplicate's record.
+func (m *Manifest) savedDuplicate(execution string) bool {
+	return execution == RecordExecution && m.Status == Duplicate
 }
 
 // upload is the file that the run read, as it was pinned.

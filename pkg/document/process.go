@@ -205,7 +205,7 @@ func (s *Service) checkUpload(ctx context.Context, d *Document) (objstore.Object
 	}
 	object, err := s.store.Stat(ctx, d.UploadKey)
 	missing := errors.Is(err, objstore.ErrNotFound)
-	if missing && d.Status == AwaitingUpload {
+	if missing {
 		m, err := s.processed(ctx, d)
 		if err != nil {
 			return objstore.Object{}, err

@@ -30,6 +30,17 @@ func (s *Service) keepUnsaved(ctx context.Context, r *round) error {
 	return nil
 }
 
+// Save stores the copy of a final record that Keep would store before long.
+// Errors: Conflict busy (it was deleted or changed at that moment), Unavailable.
+func (s *Service) Save(ctx context.Context, id string) error {
+	saved, err := s.save(ctx, id)
+	var raced *rq.ConditionError
+	if errors.As(err, &raced) || err == nil && !saved {
+		return busy(id)
+	}
+	return redisError("saving the record of document "+id, err)
+}
+
 // save writes a copy of one record and then takes it out of the unsaved, if
 // it still is as it was read. One that is not final is taken out as well: its
 // end notes it again, and if its commit is what it says, need not.

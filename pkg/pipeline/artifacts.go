@@ -111,7 +111,7 @@ func (e *execution) settled(ctx context.Context, _ bool) {
 		e.removeUpload(ctx, doc)
 	case doc.Status == document.Duplicate:
 		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey, saved(doc))
-		e.removeUpload(ctx, doc)
+		e.removeDuplicate(ctx, doc)
 	case e.wrote:
 		e.removeBelow(ctx, e.prefix())
 	}
@@ -140,6 +140,19 @@ func (e *execution) removeBelow(ctx context.Context, prefix string, keep ...stri
 	for key, err := range e.p.c.Store.Delete(ctx, keys...) {
 		e.task.Log.Warn().Err(err).Str("key", key).Msg("removing an artifact: cleanup does it")
 	}
+}
+
+// removeDuplicate removes the upload of a duplicate once the bucket has its
+// record: else nothing would tell what it was, were Redis to forget it.
+func (e *execution) removeDuplicate(ctx context.Context, doc *document.Document) {
+	if e.doc.SourceKey != "" {
+		return // the object is not ours to remove
+	}
+	if err := e.p.c.Documents.Save(ctx, doc.ID); err != nil {
+		e.task.Log.Warn().Err(err).Msg("saving the record of a duplicate: cleanup removes its upload")
+		return
+	}
+	e.removeUpload(ctx, doc)
 }
 
 func (e *execution) removeUpload(ctx context.Context, doc *document.Document) {

@@ -33,6 +33,7 @@ type Records interface {
 	ProgressEffects(*document.Document, document.Progress) ([]rq.Effect, map[string]string)
 	Record(ctx context.Context, id string) (*document.Document, error)
 	ReleaseStaleClaim(ctx context.Context, d *document.Document, holder, sha256, textSHA256 string) (bool, error)
+	Save(ctx context.Context, id string) error
 	Seal(*document.Document, *document.Manifest)
 	UploadRemoved(context.Context, *document.Document) error
 }

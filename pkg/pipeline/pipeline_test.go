@@ -92,7 +92,7 @@ func TestTheSameBytesAreADuplicate(t *testing.T) {
 			t.Errorf("extracted %d times; want once: the bytes are known", n)
 		}
 		r.until("the removal of upload and artifacts", func() bool {
-			return len(r.keys(d.UploadKey)) == 0 && len(r.keys(document.DocumentPrefix(d.ID))) == 0
+			return len(r.keys(d.UploadKey)) == 0 && r.holdsOnly(d.ID, recordCopy(d.ID))
 		})
 		res := r.result(job)
 		if res["status"] != "duplicate" || res["duplicate_of"] != first.DocumentID || res["chunks"] != int64(orig.TotalChunks) {
@@ -140,7 +140,7 @@ func TestTwoAtOnceOneCompletes(t *testing.T) {
 		}
 		r.committed(x.ID, sample)
 		r.until("the removal of what the duplicate wrote", func() bool {
-			return len(r.keys(document.DocumentPrefix(y.ID))) == 0 && len(r.keys(y.UploadKey)) == 0
+			return len(r.keys(y.UploadKey)) == 0 && r.holdsOnly(y.ID, recordCopy(y.ID))
 		})
 	})
 }

@@ -87,8 +87,8 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	e.manifest.StartedAt, e.manifest.Attempts = e.began, e.attempt
 	file, done, err := e.fetch(ctx)
 	if errors.Is(err, objstore.ErrNotFound) {
-		if res := e.stored(ctx); res != nil {
-			return *res, nil
+		if res, known, err := e.stored(ctx); known || err != nil {
+			return res, err
 		}
 		if lost := e.p.c.Documents.CheckBucket(ctx); lost != nil {
 			return worker.Result{}, lost

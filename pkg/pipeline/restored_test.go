@@ -2,14 +2,41 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/document"
+	"github.com/docsvc/docsvc/pkg/objstore"
 	"github.com/docsvc/docsvc/pkg/redistest"
 	"github.com/docsvc/docsvc/pkg/rq"
 )
+
+// remember returns what puts Redis back to how it is now.
+func (r *rig) remember() (forget func()) {
+	r.t.Helper()
+	ctx := context.Background()
+	saved := map[string]string{}
+	for _, key := range r.rdb.Keys(ctx, "*").Val() {
+		dump, err := r.rdb.Dump(ctx, key).Result()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		saved[key] = dump
+	}
+	return func() {
+		r.t.Helper()
+		if err := r.rdb.FlushAll(ctx).Err(); err != nil {
+			r.t.Fatal(err)
+		}
+		for key, dump := range saved {
+			if err := r.rdb.Restore(ctx, key, 0, dump).Err(); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+}
 
 // Redis forgets a commit after which the upload was removed, as in a failover:
 // the document must not be lost, since its text and chunks are there.
@@ -52,14 +79,7 @@ func TestAProcessThatRedisForgot(t *testing.T) {
 	r := newRig(t, redistest.Start(t, redistest.RedisServer), func(c *document.Config) { c.Clock = clock })
 	asks, silent := r.upload("a.txt", sample), r.upload("b.txt", sample+" More.")
 	never := r.upload("c.txt", sample+" Never processed.")
-	saved := map[string]string{}
-	for _, key := range r.rdb.Keys(ctx, "*").Val() {
-		dump, err := r.rdb.Dump(ctx, key).Result()
-		if err != nil {
-			t.Fatal(err)
-		}
-		saved[key] = dump
-	}
+	forget := r.remember()
 	p := r.pipeline()
 	for _, u := range []*document.Upload{asks, silent} {
 		r.process(u)
@@ -73,14 +93,7 @@ func TestAProcessThatRedisForgot(t *testing.T) {
 		res.Settled(ctx, true)
 		r.committed(u.DocumentID, map[string]string{asks.DocumentID: sample, silent.DocumentID: sample + " More."}[u.DocumentID])
 	}
-	if err := r.rdb.FlushAll(ctx).Err(); err != nil {
-		t.Fatal(err)
-	}
-	for key, dump := range saved {
-		if err := r.rdb.Restore(ctx, key, 0, dump).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	forget()
 	if d := r.doc(asks.DocumentID); d.Status != document.AwaitingUpload {
 		t.Fatalf("it is %s; want it to have forgotten", d.Status)
 	}
@@ -97,5 +110,49 @@ func TestAProcessThatRedisForgot(t *testing.T) {
 	}
 	if l, err := r.docs.Ledger(ctx); err != nil || l.Unaccounted != 0 {
 		t.Errorf("the ledger: %+v, %v", l, err)
+	}
+}
+
+// Redis forgets that documents were duplicates, whose uploads were removed:
+// they are duplicates again, also when the first was forgotten with them, and
+// when their client has to ask once more. Nobody needs to upload them again.
+func TestADuplicateThatRedisForgot(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	r := newRig(t, redistest.Start(t, redistest.RedisServer))
+	first, same, asks := r.upload("a.txt", sample), r.upload("b.txt", sample), r.upload("c.txt", sample)
+	r.process(first)
+	r.process(same)
+	forget := r.remember()
+	r.process(asks)
+	p := r.pipeline()
+	for range 3 { // one after the other: which of two at once is the first, nobody says
+		task, res, err := r.byHand(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := r.finish(task, res); c != nil {
+			t.Fatal(c)
+		}
+		res.Settled(ctx, true)
+	}
+	r.committed(first.DocumentID, sample)
+	for _, u := range []*document.Upload{same, asks} {
+		if _, err := r.store.Stat(ctx, r.await(u.DocumentID, document.Duplicate).UploadKey); !errors.Is(err, objstore.ErrNotFound) {
+			t.Fatalf("looking for the upload of a duplicate: %v", err)
+		}
+	}
+	forget()
+	if a, b, c := r.doc(first.DocumentID).Status, r.doc(same.DocumentID).Status, r.doc(asks.DocumentID).Status; a != document.Uploaded ||
+		b != document.Uploaded || c != document.AwaitingUpload {
+		t.Fatalf("they are %s, %s and %s; want them to have forgotten", a, b, c)
+	}
+	r.process(asks)
+	r.work()
+	r.committed(first.DocumentID, sample)
+	for _, u := range []*document.Upload{same, asks} {
+		if d := r.await(u.DocumentID, document.Duplicate); d.DuplicateOf != first.DocumentID || d.Words == 0 {
+			t.Errorf("%s is a duplicate of %q with %d words", d.Filename, d.DuplicateOf, d.Words)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -240,6 +241,19 @@ func (r *rig) keys(prefix string) []string {
 		keys = append(keys, o.Key)
 	}
 	return keys
+}
+
+// holdsOnly reports whether the bucket has these objects of the document and no
+// other.
+func (r *rig) holdsOnly(id string, want ...string) bool {
+	r.t.Helper()
+	slices.Sort(want)
+	return slices.Equal(r.keys(document.DocumentPrefix(id)), want)
+}
+
+// recordCopy is where the copy of a document's record stands.
+func recordCopy(id string) string {
+	return document.ArtifactPrefix(id, document.RecordExecution) + document.ManifestName
 }
 
 func (r *rig) object(key string) string {
