@@ -187,27 +187,72 @@ func (s *splitter) fill(span, start int, next func() (string, bool), smaller fun
 	}
 }
 
-// halve makes an atom of text that was measured in parts. The whole can have a
-// token or two more than these; then it is divided in the middle.
+// halve makes an atom of text that was measured in parts. The whole can have
+// a few tokens more than these; then it is divided near the middle.
 func (s *splitter) halve(span, start, end int) {
 	start, end = s.trim(start, end)
 	if start == end {
 		return
 	}
 	n := s.size(start, end)
-	mid := start + (end-start)/2
-	if blank := strings.LastIndexFunc(s.r.Text[start:mid], unicode.IsSpace); blank > 0 {
-		mid = start + blank
+	if n <= s.o.MaxTokens {
+		s.push(atom{start: start, end: end, tokens: n, span: span})
+		return
 	}
-	for mid > start && !utf8.RuneStart(s.r.Text[mid]) {
-		mid--
-	}
-	if n <= s.o.MaxTokens || mid == start {
+	mid := start + middle(s.r.Text[start:end])
+	if mid == start {
 		s.push(atom{start: start, end: end, tokens: n, span: span})
 		return
 	}
 	s.halve(span, start, mid)
 	s.halve(span, mid, end)
+}
+
+// middle is where a text is divided: between words, else between what people
+// see as characters, else between code points, as near to the middle as that
+// allows; 0 for a text of one code point.
+func middle(text string) int {
+	for _, next := range []interface {
+		Next() bool
+		Value() string
+	}{words.FromString(text), graphemes.FromString(text)} {
+		if at := border(next, len(text)); at > 0 {
+			return at
+		}
+	}
+	mid := len(text) / 2
+	for mid > 0 && !utf8.RuneStart(text[mid]) {
+		mid--
+	}
+	if mid == 0 {
+		if _, n := utf8.DecodeRuneInString(text); n < len(text) {
+			mid = n
+		}
+	}
+	return mid
+}
+
+// border is the last end of a part in the first half of a text, else the
+// first one in the second half; 0 when there is only one part.
+func border(parts interface {
+	Next() bool
+	Value() string
+}, length int) int {
+	last, at := 0, 0
+	for parts.Next() {
+		at += len(parts.Value())
+		switch {
+		case at == length:
+			return last
+		case at <= length/2:
+			last = at
+		case last == 0:
+			return at
+		default:
+			return last
+		}
+	}
+	return last
 }
 
 // trim leaves out the white space around text.

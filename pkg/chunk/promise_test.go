@@ -1,11 +1,14 @@
 package chunk
 
 import (
+	"iter"
 	"reflect"
 	"strings"
 	"testing"
 	"unicode"
 
+	"github.com/clipperhouse/uax29/v2/graphemes"
+	"github.com/clipperhouse/uax29/v2/words"
 	"pgregory.net/rapid"
 
 	"github.com/docsvc/docsvc/pkg/extract"
@@ -20,6 +23,10 @@ func split(t fataler, r extract.Rendered, o Options) []Chunk {
 		t.Fatalf("splitting: %v", err)
 	}
 	check(t, r, chunks, o)
+	if o.MaxTokens == 0 {
+		o = Options{DefaultMaxTokens, DefaultOverlap}
+	}
+	checkBorders(t, r, chunks, o)
 	return chunks
 }
 
@@ -156,4 +163,99 @@ func TestPromisesHoldForAnyDocument(t *testing.T) {
 			t.Fatalf("not the same twice: %v", err)
 		}
 	})
+}
+
+// checkBorders holds chunks to where they may be divided: in prose between
+// sentences, in a sentence that is too long for a chunk between words (or
+// lines), in a word that is too long between characters, in tables between rows.
+func checkBorders(t fataler, r extract.Rendered, chunks []Chunk, o Options) {
+	count := mustCounter(t)
+	for i, c := range chunks {
+		for _, at := range []int{c.StartByte, c.EndByte} {
+			for _, span := range r.Spans {
+				if at <= span.Start || at >= span.End {
+					continue
+				}
+				if why := badBorder(count, r, span, at, o.MaxTokens); why != "" {
+					t.Fatalf("chunk %d of at most %d tokens begins or ends %s: %q | %q", i, o.MaxTokens, why, r.Text[max(span.Start, at-40):at], r.Text[at:min(span.End, at+40)])
+				}
+			}
+		}
+	}
+}
+
+// badBorder says within what the border at stands that would fit into a chunk.
+func badBorder(count *counter, r extract.Rendered, span extract.Span, at, most int) string {
+	start, end := span.Start, span.End
+	switch {
+	case span.Kind == block.Table:
+		start, end = rowAround(span, at)
+	case span.Kind == block.Code:
+		start, end = lineAround(r.Text, span.Start, span.End, at)
+	default:
+		for p := range sentences(r.Text[span.Start:span.End]) {
+			if span.Start+p.start <= at && at < span.Start+p.end {
+				start, end = span.Start+p.start, span.Start+p.end
+			}
+		}
+	}
+	inside := func(from, to int) bool {
+		text := r.Text[from:to]
+		return at > from+len(text)-len(strings.TrimLeftFunc(text, unicode.IsSpace)) && at < from+len(strings.TrimRightFunc(text, unicode.IsSpace))
+	}
+	// Blanks before a piece can make it a few tokens longer than it is alone.
+	fits := func(from, to int) bool { return count.count(strings.TrimSpace(r.Text[from:to]))+edge <= most }
+	if inside(start, end) && fits(start, end) {
+		return "within a sentence, row or line"
+	}
+	for word := range pieces(words.FromString(r.Text[start:end])) {
+		if from, to := start+word.start, start+word.end; inside(from, to) {
+			if fits(from, to) {
+				return "within a word"
+			}
+			for g := range pieces(graphemes.FromString(r.Text[from:to])) {
+				if a, b := from+g.start, from+g.end; inside(a, b) && fits(a, b) {
+					return "within a character"
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func pieces(it interface {
+	Next() bool
+	Value() string
+}) iter.Seq[part] {
+	return func(yield func(part) bool) {
+		for at := 0; it.Next(); at += len(it.Value()) {
+			if !yield(part{at, at + len(it.Value())}) {
+				return
+			}
+		}
+	}
+}
+
+// rowAround is the row of a table that a place is in, the first one with the
+// header above it.
+func rowAround(span extract.Span, at int) (start, end int) {
+	start = span.Start
+	for _, row := range span.Rows {
+		if at < row.End {
+			return start, row.End
+		}
+		start = row.End
+	}
+	return start, span.End
+}
+
+func lineAround(text string, start, end, at int) (from, to int) {
+	from, to = start, end
+	if i := strings.LastIndexByte(text[start:at], '\n'); i >= 0 {
+		from = start + i + 1
+	}
+	if i := strings.IndexByte(text[at:end], '\n'); i >= 0 {
+		to = at + i
+	}
+	return from, to
 }

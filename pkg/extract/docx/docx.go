@@ -15,7 +15,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 // oleMagic begins the container that Office puts encrypted documents in.
 const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

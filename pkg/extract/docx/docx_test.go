@@ -73,7 +73,15 @@ func TestBody(t *testing.T) {
 		"merged cells": {
 			`<w:tbl><w:tr><w:trPr><w:tblHeader/></w:trPr><w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>` + para("", "wide") + `</w:tc>` + cellOf(para("", "c")) + `</w:tr>` +
 				`<w:tr><w:trPr><w:gridBefore w:val="1"/></w:trPr>` + cellOf(para("", "late")) + `<w:tc><w:tcPr><w:vMerge/></w:tcPr><w:p/></w:tc></w:tr></w:tbl>`,
-			"table with header: [wide||c] [|late|]\n",
+			"table with header: [wide|wide|c] [|late|c]\n",
+		},
+		"rows that share a cell": {
+			`<w:tbl><w:tr>` + cellOf(para("", "sector")) + cellOf(para("", "month")) + `</w:tr>` +
+				`<w:tr><w:tc><w:tcPr><w:vMerge w:val="restart"/></w:tcPr>` + para("", "North") + `</w:tc>` + cellOf(para("", "May")) + `</w:tr>` +
+				`<w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr><w:p/></w:tc>` + cellOf(para("", "June")) + `</w:tr>` +
+				`<w:tr>` + cellOf(para("", "South")) + cellOf(para("", "May")) + `</w:tr>` +
+				`<w:tr><w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>` + para("", "all") + `</w:tc></w:tr></w:tbl>`,
+			"table: [sector|month] [North|May] [North|June] [South|May] [all|]\n",
 		},
 		"what cells hold": {
 			`<w:tbl><w:tr>` + cellOf(item("1", "0", "one")+item("1", "0", "two")) + cellOf(tableOf("", []string{"in", "ner"}, []string{"ta", "ble"})+`<w:p/>`) + `</w:tr><w:tr>` + cellOf(`<w:p/>`) + `</w:tr></w:tbl>`,

@@ -22,10 +22,12 @@ type table struct {
 	s         *story
 	rows      [][]string
 	bytes     int
-	count     int  // rows seen
-	first     bool // its style shows the first row as a header
-	header    bool // the first row is marked as one
-	continued bool // some rows were handed on already
+	count     int      // rows seen
+	first     bool     // its style shows the first row as a header
+	header    bool     // the first row is marked as one
+	continued bool     // some rows were handed on already
+	above     []string // the text of the cell that reaches down, by column
+	repeated  block.Spans
 	// only holds the blocks of a first row's only cell: a table of one cell is a frame around
 	// text, not a table.
 	only []block.Block
@@ -80,9 +82,15 @@ func firstRow(t ooxml.Token) bool {
 
 // row is one being read.
 type row struct {
-	cells [][]block.Block
-	spans []int // columns of each cell
-	empty int   // columns before the first cell
+	cells []cell
+	empty int // columns before the first cell
+}
+
+// cell is a w:tc.
+type cell struct {
+	blocks []block.Block
+	span   int  // its columns
+	merged bool // goes on with the cell above
 }
 
 func (t *table) row() error {
@@ -92,11 +100,11 @@ func (t *table) row() error {
 	}
 	t.count++
 	if t.count == 1 && len(r.cells) == 1 {
-		t.only = r.cells[0]
+		t.only = r.cells[0].blocks
 	} else {
 		t.only = nil
 	}
-	texts, size := r.texts()
+	texts, size := t.texts(r)
 	if size > wideRow {
 		return t.tooWide(r)
 	}
@@ -108,17 +116,34 @@ func (t *table) row() error {
 	return nil
 }
 
-// texts are the places of a row and what they take up, in bytes. What a cell
-// spans beyond its first place stays empty.
-func (r *row) texts() (texts []string, size int) {
+// texts are the places of a row and what they take up, in bytes. A cell over
+// several rows, and a header over several columns, stands in each of them when
+// it is short; what other cells span beyond their first place stays empty.
+func (t *table) texts(r *row) (texts []string, size int) {
+	header := t.count == 1 && (t.header || t.first)
 	texts = make([]string, r.empty, r.empty+len(r.cells))
-	for i, c := range r.cells {
-		text := cellText(c)
-		texts = append(texts, text)
-		for range r.spans[i] - 1 {
-			texts = append(texts, "")
+	for _, c := range r.cells {
+		text, at := cellText(c.blocks), len(texts)
+		for len(t.above) < at+c.span {
+			t.above = append(t.above, "")
 		}
-		size += len(text) + 16*r.spans[i]
+		if c.merged && text == "" {
+			text = t.repeated.Again(t.above[at])
+		} else {
+			t.repeated.Own(text)
+			t.above[at] = text
+		}
+		texts = append(texts, text)
+		size += len(text) + 16*c.span
+		for range c.span - 1 {
+			across := ""
+			if header && len(r.cells) > 1 {
+				across = t.repeated.Again(text)
+			}
+			t.above[len(texts)] = across
+			texts = append(texts, across)
+			size += len(across)
+		}
 	}
 	return texts, size + 16*r.empty
 }
@@ -131,7 +156,7 @@ func (t *table) tooWide(r *row) error {
 	}
 	t.continued, t.only, t.first, t.header = false, nil, false, false
 	for _, c := range r.cells {
-		for _, b := range c {
+		for _, b := range c.blocks {
 			if err := t.s.emit(b); err != nil {
 				return err
 			}
@@ -176,25 +201,26 @@ func span(t ooxml.Token) int {
 // cell reads a w:tc. Of vertically merged cells the later ones are empty in
 // the file, too.
 func (t *table) cell(r *row) error {
-	columns := 1
-	blocks := []block.Block{}
+	c := cell{span: 1}
 	inner := t.s.d.story(t.s.x, func(b block.Block) error {
-		blocks = append(blocks, b)
+		c.blocks = append(c.blocks, b)
 		return nil
 	})
 	err := t.s.x.Children(func(tok ooxml.Token) error {
 		if tok.Name == "w:tcPr" {
 			return t.s.x.Children(func(tok ooxml.Token) error {
-				if tok.Name == "w:gridSpan" {
-					columns = span(tok)
+				switch tok.Name {
+				case "w:gridSpan":
+					c.span = span(tok)
+				case "w:vMerge":
+					c.merged = tok.Attr("w:val") != "restart"
 				}
 				return nil
 			})
 		}
 		return inner.blockChild(tok)
 	})
-	r.cells = append(r.cells, blocks)
-	r.spans = append(r.spans, columns)
+	r.cells = append(r.cells, c)
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 const (
 	// maxToken bounds one text, tag or script, in bytes of UTF-8: pages saved as one file hold

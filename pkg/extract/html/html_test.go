@@ -41,7 +41,16 @@ func TestBlocks(t *testing.T) {
 		},
 		"spans": {
 			"<table><tr><th colspan=2>wide<th>c<tr><td rowspan=2>tall<td>1<td>2<tr><td>3<td rowspan=9 colspan=99999>4<tr><td>5</table>",
-			"table with header: [wide||c] [tall|1|2] [|3|4" + strings.Repeat("|", 99) + "] [5]\n",
+			"table with header: [wide|wide|c] [tall|1|2] [tall|3|4" + strings.Repeat("|", 99) + "] [5||4]\n",
+		},
+		"groups of rows": {
+			"<table><tr><th>year<th>quarter<th>sum<tr><th rowspan=4>2025<th rowspan=2>Q1<tr><td>10<tr><th>Q2<td>20<tr><td colspan=2>all" +
+				"<tr><td colspan=3>a line over all columns</table>",
+			"table with header: [year|quarter|sum] [2025|Q1|10] [2025|Q2|20] [2025|all|] [a line over all columns||]\n",
+		},
+		"a long cell is not repeated": {
+			"<table><tr><td rowspan=2>" + strings.Repeat("x", 201) + "<td>1<tr><td>2</table>",
+			"table: [" + strings.Repeat("x", 201) + "|1] [|2]\n",
 		},
 		"cells hold lines, lists and tables": {
 			"<table><tr><td>a<br>b<p>c<td><ul><li>i<li>j</ul><tr><td>k<td><table><tr><td>in<td>ner</table></table>",

@@ -210,55 +210,111 @@ func (t *table) isLayout() bool {
 	return structured || long > wideRow || len(t.rows) == 1 && columns == 1
 }
 
-// grid lays the cells out in rows and columns. What a cell spans beyond its
-// first place stays empty.
+// grid lays the cells out in rows and columns. A cell over several rows, and a
+// header over several columns, stands in each of them when it is short; what
+// other cells span beyond their first place stays empty.
 func (t *table) grid() (rows [][]string, header bool) {
-	var reach []int // rows that a cell above still takes up, per column
-	cells, empty := 0, 0
-	filled := false
+	g := &grid{}
 	for i, r := range t.rows {
-		var out []string
-		headers := 0
-		for _, c := range r.cells {
-			for len(out) < len(reach) && reach[len(out)] > 0 {
-				reach[len(out)]--
-				out = append(out, "")
-				empty++
-			}
-			cells++
-			if c.header {
-				headers++
-			}
-			if empty > 1000+4*cells { // a table that consists of spans
-				c.columns, c.rows = 1, 1
-			}
-			at := len(out)
-			text := cellText(c.blocks)
-			filled = filled || text != ""
-			out = append(out, text)
-			for range c.columns - 1 {
-				out = append(out, "")
-				empty++
-			}
-			for len(reach) < len(out) {
-				reach = append(reach, 0)
-			}
-			for j := at; j < len(out); j++ {
-				reach[j] = c.rows - 1
-			}
-		}
-		for j := len(out); j < len(reach); j++ {
-			reach[j] = max(0, reach[j]-1)
-		}
+		out := g.row(r)
 		if i == 0 && len(t.rows) > 1 {
+			headers := 0
+			for _, c := range r.cells {
+				if c.header {
+					headers++
+				}
+			}
 			header = len(r.cells) > 0 && (r.head || headers == len(r.cells))
+		}
+		if i > 0 && r.allGoOn() && i+1 < len(t.rows) { // what it says stands in the rows below
+			continue
 		}
 		rows = append(rows, out)
 	}
-	if !filled {
+	if !g.filled {
 		return nil, false
 	}
 	return rows, header
+}
+
+// allGoOn reports whether every cell of a row is short and reaches into the
+// next row.
+func (r *row) allGoOn() bool {
+	for _, c := range r.cells {
+		if c.rows < 2 || c.bytes > 100 || len(c.blocks) > 1 {
+			return false
+		}
+	}
+	return len(r.cells) > 0
+}
+
+// grid is a table as it is laid out.
+type grid struct {
+	above        []column
+	cells, empty int
+	filled       bool
+	spans        block.Spans
+}
+
+// column is what a cell above still takes up of one column.
+type column struct {
+	rows int
+	text string
+}
+
+// row lays out one row.
+func (g *grid) row(r row) []string {
+	var out []string
+	fromAbove := func() {
+		c := &g.above[len(out)]
+		c.rows--
+		out = append(out, g.spans.Again(c.text))
+		g.empty++
+	}
+	for _, c := range r.cells {
+		for len(out) < len(g.above) && g.above[len(out)].rows > 0 {
+			fromAbove()
+		}
+		g.cells++
+		if g.empty > 1000+4*g.cells { // a table that consists of spans
+			c.columns, c.rows = 1, 1
+		}
+		at := len(out)
+		text := cellText(c.blocks)
+		g.filled = g.filled || text != ""
+		g.spans.Own(text)
+		out = append(out, text)
+		across := ""
+		if (c.header || r.head) && len(r.cells) > 1 {
+			across = text
+		}
+		for range c.columns - 1 {
+			out = append(out, g.spans.Again(across))
+			g.empty++
+		}
+		for len(g.above) < len(out) {
+			g.above = append(g.above, column{})
+		}
+		for j := at; j < len(out); j++ {
+			g.above[j] = column{c.rows - 1, across}
+		}
+		g.above[at].text = text
+	}
+	for j := len(out); j < len(g.above); j++ {
+		if g.above[j].rows == 0 {
+			continue
+		}
+		if g.above[j].text == "" {
+			g.above[j].rows--
+			continue
+		}
+		for len(out) < j {
+			out = append(out, "")
+			g.empty++
+		}
+		fromAbove()
+	}
+	return out
 }
 
 // cellText is what a cell holds, one line for each paragraph or row of a

@@ -16,7 +16,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 // pieceSize is how much of a paragraph is held before it is handed on, in bytes.
 const pieceSize = 256 << 10
@@ -54,6 +54,11 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	if !p.any {
 		return block.Errorf(block.CodeNoText, "This file has no text, only blanks.")
 	}
+	if p.last > 0 {
+		if err := sink.Meta(block.Metadata{Pages: p.last}); err != nil {
+			return err
+		}
+	}
 	return r.Finish()
 }
 
@@ -61,6 +66,7 @@ type parser struct {
 	sink     block.Sink
 	maxPages int
 	page     int // 0 when the file has no form feeds
+	last     int // the last page with text; a form feed at the end begins none
 
 	text      bytes.Buffer
 	midLine   bool // the last line goes on
@@ -133,7 +139,9 @@ func (p *parser) emit(text string) error {
 	}
 	b := block.Block{Kind: block.Paragraph, Text: text, Page: p.page, Continues: p.continues}
 	p.continues = true
-	p.any = p.any || strings.TrimSpace(text) != ""
+	if strings.TrimSpace(text) != "" {
+		p.any, p.last = true, p.page
+	}
 	return p.sink.Block(b)
 }
 

@@ -133,3 +133,12 @@ func FuzzParse(f *testing.F) {
 		blocktest.Check(t, d, err)
 	})
 }
+
+func TestPagesAreCounted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"a\n\nb": 0, "a\n\fb": 2, "a\n\fb\n\f": 2, "a\n\f\f\nb\n\f \n": 3} {
+		if got := blocktest.Parse(t, Parse, []byte(text), block.Options{}).Meta.Pages; got != want {
+			t.Errorf("%q: %d pages, want %d", text, got, want)
+		}
+	}
+}

@@ -72,6 +72,7 @@ func (s *slide) secondary(part, what string, read func(*ooxml.Reader, ooxml.Toke
 func (s *slide) table(x *ooxml.Reader) error {
 	var rows [][]string
 	header, continued, bytes := false, false, 0
+	m := &merged{}
 	flush := func() error {
 		b := block.Block{Kind: block.Table, Rows: rows, Continues: continued, HeaderRow: header && !continued && (len(rows) > 1)}
 		rows, bytes, continued = nil, 0, true
@@ -83,7 +84,7 @@ func (s *slide) table(x *ooxml.Reader) error {
 			v := t.Attr("firstRow")
 			header = v == "1" || v == "true"
 		case "a:tr":
-			row, size, err := s.row(x)
+			row, size, err := m.row(x, header && !continued && len(rows) == 0)
 			rows = append(rows, row)
 			if bytes += size; err == nil && bytes > flushBytes && len(rows) > 1 {
 				return flush()
@@ -114,28 +115,56 @@ func filled(rows [][]string) bool {
 	return false
 }
 
-// row reads an a:tr. Cells that are merged into another are in the file, empty.
-func (s *slide) row(x *ooxml.Reader) (cells []string, size int, err error) {
+// merged reads the rows of a table. Cells that are merged into another are in
+// the file, empty: one over several rows, and a header over several columns,
+// stands in each of them when it is short.
+type merged struct {
+	above []string // the cell that reaches down in each column
+	spans block.Spans
+}
+
+// row reads an a:tr.
+func (m *merged) row(x *ooxml.Reader, header bool) (cells []string, size int, err error) {
 	err = x.Children(func(t ooxml.Token) error {
 		if t.Name != "a:tc" || len(cells) >= 16*maxColumns {
 			return nil
 		}
-		merged := t.Attr("hMerge") != "" && !off(t.Attr("hMerge")) || t.Attr("vMerge") != "" && !off(t.Attr("vMerge"))
-		text := ""
-		err := x.Children(func(t ooxml.Token) error {
-			if t.Name != "a:txBody" || merged {
-				return nil
-			}
-			p := &paragraphs{x: x}
-			var err error
-			text, err = p.flat()
-			return err
-		})
+		text, err := m.cell(x, t, cells, header)
 		cells = append(cells, text)
 		size += 16 + len(text)
 		return err
 	})
 	return cells, size, err
+}
+
+// cell reads an a:tc that comes after those to its left.
+func (m *merged) cell(x *ooxml.Reader, t ooxml.Token, left []string, header bool) (string, error) {
+	is := func(attr string) bool { return t.Attr(attr) != "" && !off(t.Attr(attr)) }
+	fromLeft, fromAbove := is("hMerge"), is("vMerge")
+	text := ""
+	err := x.Children(func(t ooxml.Token) error {
+		if t.Name != "a:txBody" || fromLeft || fromAbove {
+			return nil
+		}
+		p := &paragraphs{x: x}
+		var err error
+		text, err = p.flat()
+		return err
+	})
+	n := len(left)
+	for len(m.above) <= n {
+		m.above = append(m.above, "")
+	}
+	switch {
+	case fromAbove:
+		return m.spans.Again(m.above[n]), err
+	case fromLeft && header && n > 0:
+		text = m.spans.Again(left[n-1])
+	default:
+		m.spans.Own(text)
+	}
+	m.above[n] = text
+	return text, err
 }
 
 // node is one text of a diagram.

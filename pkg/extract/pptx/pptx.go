@@ -21,7 +21,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 // maxSlides bounds the slides of a presentation when Options don't say.
 const maxSlides = 20000

@@ -69,6 +69,12 @@ func TestSlides(t *testing.T) {
 				`<a:tr><a:tc><a:txBody>`+para("x")+para("y")+`</a:txBody></a:tc><a:tc><a:txBody>`+listPara(`<a:pPr><a:buAutoNum type="arabicPeriod"/></a:pPr>`, "z")+`</a:txBody></a:tc></a:tr></a:tbl>`),
 			"table p1: [wide|] [x⏎y|1. z]\n",
 		},
+		"rows and headers that share a cell": {
+			frame("", `<a:tbl><a:tblPr firstRow="1"/><a:tr><a:tc gridSpan="2"><a:txBody>`+para("plan")+`</a:txBody></a:tc><a:tc hMerge="1"><a:txBody/></a:tc></a:tr>`+
+				`<a:tr><a:tc rowSpan="2"><a:txBody>`+para("North")+`</a:txBody></a:tc><a:tc><a:txBody>`+para("May")+`</a:txBody></a:tc></a:tr>`+
+				`<a:tr><a:tc vMerge="1"><a:txBody/></a:tc><a:tc><a:txBody>`+para("June")+`</a:txBody></a:tc></a:tr></a:tbl>`),
+			"table p1 with header: [plan|plan] [North|May] [North|June]\n",
+		},
 		"one of several renderings": {
 			`<mc:AlternateContent><mc:Choice Requires="x">` + sp("", "", para("choice")) + `</mc:Choice><mc:Fallback>` + sp("", "", para("fallback")) + `</mc:Fallback></mc:AlternateContent>` +
 				`<mc:AlternateContent><mc:Choice Requires="x"><p:pic/></mc:Choice><mc:Fallback>` + sp("", "", para("only fallback")) + `</mc:Fallback></mc:AlternateContent>`,
