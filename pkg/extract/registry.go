@@ -20,6 +20,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/odt"
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
+	"github.com/docsvc/docsvc/pkg/extract/ppt"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
 	"github.com/docsvc/docsvc/pkg/extract/rtf"
 	"github.com/docsvc/docsvc/pkg/extract/xls"
@@ -60,6 +61,7 @@ func registry() []format {
 		{detect.ODS, ods.Version, ods.Parse, nil, nil},
 		{detect.ODP, odp.Version, odp.Parse, nil, nil},
 		{detect.XLS, xls.Version, xls.Parse, nil, nil},
+		{detect.PPT, ppt.Version, ppt.Parse, nil, nil},
 	}
 }
 
