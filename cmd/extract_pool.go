@@ -4,15 +4,22 @@ import (
 	"context"
 
 	"github.com/docsvc/docsvc/pkg/extract"
+	"github.com/docsvc/docsvc/pkg/extract/ocr"
 )
 
 // extractPool makes the pool of parser processes, which run this same program.
 func (s *services) extractPool(size int) (*extract.Pool, error) {
 	e := s.config.Extract
+	languages, err := ocr.ParseLanguages(e.OCRLanguages)
+	if err != nil {
+		return nil, err
+	}
 	return extract.NewPool(extract.PoolOptions{
 		Args: []string{extractChild}, CacheDir: s.cacheDir(), Log: s.log,
 		MaxExpanded: int64(e.MaxExpanded), MaxNesting: e.MaxNesting, MaxOutput: int64(e.MaxText), MaxPages: e.MaxPages,
-		MaxParts: e.MaxParts, MaxRatio: e.MaxRatio, MemoryLimit: int64(e.Memory),
+		MaxParts: e.MaxParts, MaxPixels: e.MaxPixels, MaxRatio: e.MaxRatio, MemoryLimit: int64(e.Memory),
+		OCR: extract.OCROptions{Languages: languages, Off: !e.OCR, PageTimeout: e.OCRPageTimeout,
+			Program: e.OCRProgram, Timeout: e.OCRTimeout},
 		ProgressTimeout: e.ProgressTimeout, RecycleAfter: e.RecycleAfter, Size: size, Timeout: e.Timeout,
 	})
 }

@@ -65,6 +65,12 @@ func Keys() []Key {
 		{Name: "extract.max_parts", Default: "100000", Help: "Most parts a container may have, e.g. members of a zip archive."},
 		{Name: "extract.max_nesting", Default: "512", Help: "How deep elements may stand in one another."},
 		{Name: "extract.max_ratio", Default: "200", Help: "How many times its packed size a part of a container may expand to; parts up to 4 MiB are let through."},
+		{Name: "extract.max_pixels", Default: "64000000", Help: "Most pixels an image may have, told by its header; a page of 300 dpi has 9 million."},
+		{Name: "extract.ocr", Default: "true", Help: "Take images in, and recognise the text of images and scanned pages with tesseract, which must be installed where workers run. false: images are refused, and documents that need it fail (needs_ocr)."},
+		{Name: "extract.ocr_program", Default: "tesseract", Help: "The tesseract to use: a name on the PATH of the worker, or a path."},
+		{Name: "extract.ocr_languages", Default: "eng", Help: "Languages that are looked for in pictures, as tesseract calls them, joined with +: eng+por. Each one more takes time; docsvc config check lists what is installed."},
+		{Name: "extract.ocr_page_timeout", Default: "1m", Help: "Longest time the recognition of one page may take; then the page is missing."},
+		{Name: "extract.ocr_timeout", Default: "15m", Help: "Longest time it may take in all pages of a file, beside extract.timeout; pages left then are missing."},
 		{Name: "extract.recycle_after", Default: "200", Help: "Files a parser process reads before a new one takes its place; one that holds more than half of extract.memory is replaced at once."},
 		{Name: "extract.cache_dir", Help: "Directory for the PDF engine's compiled code; empty: docsvc below the user's cache directory."},
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/viper"
+
+	"github.com/docsvc/docsvc/pkg/extract/ocr"
 )
 
 // checkKeys refuses keys of the file that docsvc doesn't know, with the
@@ -99,6 +101,11 @@ func (c *Config) validate() error {
 		{"extract.max_parts", intBetween(c.Extract.MaxParts, 1, 10_000_000)},
 		{"extract.max_nesting", intBetween(c.Extract.MaxNesting, 32, 10_000)},
 		{"extract.max_ratio", intBetween(c.Extract.MaxRatio, 1, 1032)},
+		{"extract.max_pixels", intBetween(c.Extract.MaxPixels, 1_000_000, 1_000_000_000)},
+		{"extract.ocr_program", required(c.Extract.OCRProgram)},
+		{"extract.ocr_languages", badLanguages(c.Extract.OCRLanguages)},
+		{"extract.ocr_page_timeout", atLeast(c.Extract.OCRPageTimeout, time.Second)},
+		{"extract.ocr_timeout", atLeast(c.Extract.OCRTimeout, time.Second)},
 		{"extract.recycle_after", intBetween(c.Extract.RecycleAfter, 1, 1_000_000)},
 		{"chunks.max_tokens", intBetween(c.Chunks.MaxTokens, 50, 8000)},
 		{"chunks.overlap", intBetween(c.Chunks.Overlap, 0, c.Chunks.MaxTokens/2)},
@@ -133,6 +140,13 @@ func badEndpoint(s string, need bool) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" || u.User != nil {
 		return "not an endpoint: write it as http://host:port, without a path or credentials"
+	}
+	return ""
+}
+
+func badLanguages(s string) string {
+	if _, err := ocr.ParseLanguages(s); err != nil {
+		return err.Error()
 	}
 	return ""
 }

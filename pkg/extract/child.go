@@ -36,8 +36,12 @@ const childFD = 3
 
 // RunChild is the body of the child process: it serves documents that the
 // parent sends over descriptor 3 until that is closed, and returns the exit
-// code. Nothing else may use the process.
+// code. Started to become another program (package cage), it does that. Nothing
+// else may use the process.
 func RunChild(ctx context.Context) int {
+	if cage.Become() {
+		return exitChannel
+	}
 	return runChild(ctx, registry(), Detect)
 }
 
@@ -182,6 +186,8 @@ func (s *childServer) handle(ctx context.Context, r request) error {
 			return err
 		}
 		return s.end(s.warm(ctx))
+	case framePaint:
+		return s.handlePaint(ctx, r)
 	case frameJob:
 		var job jobMessage
 		if err := decode(r.t, r.payload, &job); err != nil {
@@ -241,7 +247,7 @@ func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) err
 		o := s.options()
 		o.Password, o.Charset = job.Password, found.Charset
 		o.MaxExpanded, o.MaxNesting, o.MaxRatio = job.MaxExpanded, job.MaxNesting, job.MaxRatio
-		o.MaxPages, o.MaxParts, o.Pages = job.MaxPages, job.MaxParts, job.Pages
+		o.MaxPages, o.MaxParts, o.MaxPixels, o.Pages = job.MaxPages, job.MaxParts, job.MaxPixels, job.Pages
 		if err := format.parse(ctx, f, info.Size(), o, sink); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/cage"
 	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -30,6 +31,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
+		cage.Become()
 		os.Exit(runTestChild())
 	}
 	if path := os.Getenv(parentVariable); path != "" {

@@ -71,6 +71,7 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 			return nil, err
 		}
 		if progress != nil {
+			m.Page = max(0, m.Page-len(c.pictures)) // these are not read yet
 			progress(Progress(m))
 		}
 		return nil, nil

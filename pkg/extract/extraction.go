@@ -60,16 +60,24 @@ func (p *Pool) Extract(ctx context.Context, r Request, progress func(Progress)) 
 	for {
 		err := e.try(limited)
 		if err == nil {
-			return e.document(), nil
+			break
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		again, err := e.goOn(limited, err)
-		if !again {
-			return e.end(err)
+		if again {
+			continue
 		}
+		if err := e.end(err); err != nil {
+			return nil, err
+		}
+		break
 	}
+	if err := e.recognise(ctx); err != nil {
+		return nil, err
+	}
+	return e.document(), nil
 }
 
 func (p *Pool) newCollector() *collector {
@@ -93,6 +101,7 @@ func (e *extraction) try(ctx context.Context) error {
 		MaxOutput:    p.o.MaxOutput,
 		MaxPages:     p.o.MaxPages,
 		MaxParts:     p.o.MaxParts,
+		MaxPixels:    p.o.MaxPixels,
 		MaxRatio:     p.o.MaxRatio,
 		Pages:        e.part,
 	}, e.request.File)
@@ -162,22 +171,22 @@ func (e *extraction) resume(page int) {
 	e.resumed = true
 }
 
-// end is the answer when nothing more is tried: a partial document where there
-// is text of some pages.
-func (e *extraction) end(err error) (*Document, error) {
+// end is the answer when nothing more is tried: no error, and a partial
+// document, where there is text of some pages, or pictures of it.
+func (e *extraction) end(err error) error {
 	var coded *Error
-	if !errors.As(err, &coded) || !e.kept.hasText() || !e.resumed && e.kept.doc.Meta.Pages == 0 {
-		return nil, err
+	if !errors.As(err, &coded) || !e.kept.hasText() && len(e.kept.pictures) == 0 || !e.resumed && e.kept.doc.Meta.Pages == 0 {
+		return err
 	}
 	if !coded.Resource() && coded.Code != block.CodeCorrupt {
-		return nil, err
+		return err
 	}
 	last := e.kept.lastPage()
 	for n := last + 1; n <= min(e.kept.doc.Meta.Pages, e.p.o.MaxPages); n++ {
 		e.failed = append(e.failed, PageError{Page: n, Message: "This page was not read: " + coded.Message})
 	}
 	e.kept.warn(fmt.Sprintf("%sreading ended after page %d (%s): %s", block.TextIncomplete, last, coded.Code, coded.Message))
-	return e.document(), nil
+	return nil
 }
 
 // document is what came, with the pages that ended a child.
@@ -194,13 +203,17 @@ func (e *extraction) document() *Document {
 	return c.document()
 }
 
-// lastPage is the highest page that a block of the body or beside it is of.
+// lastPage is the highest page that a block of the body or beside it is of, or
+// that is a picture.
 func (c *collector) lastPage() int {
 	last := 0
 	for _, blocks := range [][]Block{c.doc.Blocks, c.doc.Asides} {
 		for i := range blocks {
 			last = max(last, blocks[i].Page)
 		}
+	}
+	for _, n := range c.pictures {
+		last = max(last, n)
 	}
 	return last
 }
@@ -211,6 +224,7 @@ func (c *collector) dropFrom(n int) {
 	c.doc.Blocks = slices.DeleteFunc(c.doc.Blocks, later)
 	c.doc.Asides = slices.DeleteFunc(c.doc.Asides, later)
 	c.doc.PageErrors = slices.DeleteFunc(c.doc.PageErrors, func(p PageError) bool { return p.Page >= n })
+	c.pictures = slices.DeleteFunc(c.pictures, func(p int) bool { return p >= n })
 }
 
 // hasText reports whether there is any text yet.

@@ -20,6 +20,7 @@ const (
 	frameMake  frameType = 'X' // bool: compile what is compiled once, true: although it is there; answered by done or error
 	frameWarm  frameType = 'C' // null: load what parsers keep; answered by done or error
 	frameJob   frameType = 'J' // jobMessage; the file's descriptor comes with the header
+	framePaint frameType = 'V' // paintMessage; likewise
 )
 
 // From the child: ready once, then per request accepted, any number of the
@@ -37,6 +38,8 @@ const (
 	framePage      frameType = 'N' // int: the page that is about to be read
 	framePicture   frameType = 'O' // int: a page that is a picture
 	frameProgress  frameType = 'G' // progressMessage
+	frameImage     frameType = 'I' // imageMessage: an image begins
+	frameImageData frameType = 'Z' // bytes, not JSON: the next piece of it
 	frameDone      frameType = 'D' // null
 	frameError     frameType = 'E' // errorMessage
 )
@@ -65,6 +68,7 @@ type jobMessage struct {
 	MaxOutput    int64  `json:"max_output"`
 	MaxPages     int    `json:"max_pages"`
 	MaxParts     int    `json:"max_parts"`
+	MaxPixels    int    `json:"max_pixels"`
 	MaxRatio     int    `json:"max_ratio"`
 
 	Pages block.PageRange `json:"pages"` // what is left of a document that ended a child before

@@ -44,10 +44,14 @@ type PoolOptions struct {
 	MaxPages int
 	// MaxParts refuses containers with more parts (100000).
 	MaxParts int
+	// MaxPixels refuses images with more pixels (64 million).
+	MaxPixels int
 	// MaxRatio refuses containers with a part that expands to more than so many times its size (200).
 	MaxRatio int
 	// MemoryLimit bounds the resident memory of one child, in bytes (512 MiB).
 	MemoryLimit int64
+	// OCR is the recognition of text in pictures.
+	OCR OCROptions
 	// ProgressTimeout ends a child that reported nothing for so long (60 s).
 	ProgressTimeout time.Duration
 	// RecycleAfter is how many documents a child serves before it is replaced (200).
@@ -76,8 +80,10 @@ func (o PoolOptions) withDefaults() (PoolOptions, error) {
 	o.MaxOutput = cmp.Or(o.MaxOutput, 256<<20)
 	o.MaxPages = cmp.Or(o.MaxPages, 20000)
 	o.MaxParts = cmp.Or(o.MaxParts, 100_000)
+	o.MaxPixels = cmp.Or(o.MaxPixels, 64_000_000)
 	o.MaxRatio = cmp.Or(o.MaxRatio, 200)
 	o.MemoryLimit = cmp.Or(o.MemoryLimit, 512<<20)
+	o.OCR = o.OCR.withDefaults()
 	o.ProgressTimeout = cmp.Or(o.ProgressTimeout, time.Minute)
 	o.RecycleAfter = cmp.Or(o.RecycleAfter, 200)
 	o.Size = cmp.Or(o.Size, runtime.NumCPU())
@@ -99,6 +105,11 @@ type Pool struct {
 	code  compiledCode
 	rss   func(pid int) (int64, bool)
 	bound func(pid int, extra int64) error // cage.LimitMemory
+
+	engines  engines
+	programs threadOwner     // what starts them
+	open     context.Context // ends when the pool is closed
+	close    context.CancelFunc
 
 	mu     sync.Mutex
 	idle   []*child // the one used last is at the end
@@ -131,6 +142,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 		bound: cage.LimitMemory,
 		alive: make(map[*child]struct{}),
 	}
+	p.open, p.close = context.WithCancel(context.Background())
 	p.newThread()
 	return p, nil
 }
@@ -317,7 +329,9 @@ func (p *Pool) Close() error {
 		c.kill()
 	}
 	p.mu.Unlock()
+	p.close()
 	p.reaped.Wait()
+	p.programs.stop()
 	p.mu.Lock()
 	threads := slices.Clone(p.threads) // a compile that just ended may add one, which nothing starts on
 	p.mu.Unlock()

@@ -19,6 +19,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/ods"
 	"github.com/docsvc/docsvc/pkg/extract/odt"
 	"github.com/docsvc/docsvc/pkg/extract/pdf"
+	"github.com/docsvc/docsvc/pkg/extract/picture"
 	"github.com/docsvc/docsvc/pkg/extract/plain"
 	"github.com/docsvc/docsvc/pkg/extract/ppt"
 	"github.com/docsvc/docsvc/pkg/extract/pptx"
@@ -45,7 +46,7 @@ type format struct {
 func registry() []format {
 	pdfs := pdf.NewReader()
 	return []format{
-		{detect.PDF, pdf.Version, pdfs.Parse, pdfs.Warm, nil},
+		{detect.PDF, pdf.Version, pdfs.Parse, pdfs.Warm, pdfs.Paint},
 		{detect.DOCX, docx.Version, docx.Parse, nil, nil},
 		{detect.HTML, html.Version, html.Parse, nil, nil},
 		{detect.Markdown, markdown.Version, markdown.Parse, nil, nil},
@@ -58,6 +59,7 @@ func registry() []format {
 		{detect.XLSX, xlsx.Version, xlsx.Parse, nil, nil},
 		{detect.CSV, csv.Version, csv.Parse, nil, nil},
 		{detect.ODT, odt.Version, odt.Parse, nil, nil},
+		{detect.Image, picture.Version, picture.Parse, nil, picture.Paint},
 		{detect.ODS, ods.Version, ods.Parse, nil, nil},
 		{detect.ODP, odp.Version, odp.Parse, nil, nil},
 		{detect.XLS, xls.Version, xls.Parse, nil, nil},

@@ -38,7 +38,7 @@ type threadOwner struct {
 	mu    sync.Mutex
 	calls chan func()
 	ended chan struct{}
-	enter func() // runs on the thread before anything else
+	enter func() // runs on the thread before anything else; may be nil
 }
 
 func (t *threadOwner) do(f func() error) error {
@@ -51,7 +51,9 @@ func (t *threadOwner) do(f func() error) error {
 			defer close(ended)
 			// Never unlocked: the thread ends with this goroutine.
 			runtime.LockOSThread()
-			t.enter()
+			if t.enter != nil {
+				t.enter()
+			}
 			for call := range calls {
 				call()
 			}

@@ -89,6 +89,8 @@ type Options struct {
 	// CodeStamp is the state in which that code was found to be right, as the parser names it;
 	// empty when nobody has looked.
 	CodeStamp string
+	// MaxPixels bounds a picture; one with more is refused by its header.
+	MaxPixels int
 	// MemoryLimit is what the parser's process may use in all, in bytes.
 	MemoryLimit int64
 	// Pages are the pages to read, all when it is the zero value. A parser that has no pages, or

@@ -28,6 +28,7 @@ type assembler struct {
 	divided  *block.Block    // last paragraph of a page, when a hyphen ends it
 	anything bool            // something was sent
 	drawn    bool            // there are pictures or lines on some page without text
+	pictures bool            // some page shows text without having characters
 	visible  int
 	unmapped int
 	poor     int // pages with many characters of unknown meaning
@@ -50,7 +51,7 @@ func (a *assembler) add(p *page) error {
 		a.body.count(&p.lines[i])
 		a.words.note(p.lines[i].text)
 	}
-	a.drawn = a.drawn || p.drawn
+	a.drawn, a.pictures = a.drawn || p.drawn, a.pictures || p.picture
 	a.visible += p.visible
 	a.unmapped += p.unmapped
 	if incomplete(p.unmapped, p.visible) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unicode"
 
+	"github.com/klippa-app/go-pdfium/enums"
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
 
@@ -20,6 +21,7 @@ type page struct {
 	visible  int           // characters that are not white space
 	unmapped int           // of these, such as have no known meaning
 	drawn    bool          // there are pictures or lines on it
+	picture  bool          // it shows text, probably, without having characters
 	edges    []edge        // lines at its top and bottom
 }
 
@@ -51,10 +53,7 @@ func (d *document) page(n int) (*page, error) {
 	}
 	err = d.text(loaded.Page, p)
 	if err == nil && len(p.lines) == 0 {
-		objects, countErr := d.pdfium.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: requests.Page{ByReference: &loaded.Page}})
-		if err = trapOnly(countErr); countErr == nil {
-			p.drawn = objects.Count > 0
-		}
+		err = d.look(loaded.Page, p)
 	}
 	if err == nil {
 		err = d.annotations(loaded.Page, p)
@@ -67,6 +66,34 @@ func (d *document) page(n int) (*page, error) {
 		return nil, fmt.Errorf("page %d: %w", n, err)
 	}
 	return p, nil
+}
+
+// leastDrawn is how many lines and areas may be letters; fewer are a frame or
+// rules on an empty page.
+const leastDrawn = 20
+
+// look finds out what there is on a page without text: characters without a
+// meaning, an image, or so many lines and areas that they may be letters.
+func (d *document) look(ref references.FPDF_PAGE, p *page) error {
+	on := requests.Page{ByReference: &ref}
+	objects, err := d.pdfium.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: on})
+	if err != nil {
+		return trapOnly(err)
+	}
+	p.drawn = objects.Count > 0
+	p.picture = p.unmapped > 0 || objects.Count >= leastDrawn
+	for i := 0; i < objects.Count && !p.picture; i++ {
+		object, err := d.pdfium.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: on, Index: i})
+		if err != nil {
+			return trapOnly(err)
+		}
+		kind, err := d.pdfium.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: object.PageObject})
+		if err != nil {
+			return trapOnly(err)
+		}
+		p.picture = kind.Type == enums.FPDF_PAGEOBJ_IMAGE || kind.Type == enums.FPDF_PAGEOBJ_FORM
+	}
+	return nil
 }
 
 func (d *document) text(ref references.FPDF_PAGE, p *page) error {

@@ -107,6 +107,8 @@ func (r *Reader) Parse(ctx context.Context, f *os.File, size int64, o block.Opti
 // makes blocks of them. A page that fails is reported and left out.
 func (d *document) read(ctx context.Context, part block.PageRange, sink block.Sink) error {
 	begins, _ := sink.(block.PageBeginner)
+	noter, _ := sink.(block.PictureNoter)
+	pictures := 0
 	if part.From > 1 {
 		sink = onward{Sink: sink, from: part.From}
 	}
@@ -127,7 +129,10 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 		switch {
 		case err != nil:
 		case r.page != nil:
-			err = a.add(r.page)
+			if err = a.add(r.page); err == nil && r.page.picture && noter != nil && r.n >= part.From {
+				pictures++
+				err = noter.IsPicture(r.n)
+			}
 		case r.skipped:
 		default:
 			failed++
@@ -146,8 +151,8 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	if err := a.finish(); err != nil {
 		return err
 	}
-	if part.From > 1 {
-		return nil // there was text before
+	if part.From > 1 || pictures > 0 {
+		return nil // there was text before, or will be
 	}
 	if d.exhausted && !a.anything {
 		return d.needsMemory()
@@ -263,9 +268,11 @@ func verdict(a *assembler, pages, failed int) error {
 	case failed == pages:
 		return block.Errorf(block.CodeCorrupt, "No page of this PDF could be read. The file is damaged: open it in the program it was made with and save it again.")
 	case a.unmapped > 0:
-		return block.Errorf(block.CodeNeedsOCR, "The fonts of this PDF don't say which characters its glyphs stand for, so its text can't be read without text recognition (OCR), which is not available. Export it again with text that can be copied.")
+		return block.Errorf(block.CodeNeedsOCR, "The fonts of this PDF don't say which characters its glyphs stand for, so its text can only be recognised (OCR). Or export it again with text that can be copied.")
+	case a.pictures:
+		return block.Errorf(block.CodeNeedsOCR, "This PDF has %s and no characters, only pictures of them: its text can only be recognised (OCR).", pagesText(pages))
 	case a.drawn:
-		return block.Errorf(block.CodeNeedsOCR, "This PDF has %s but no text. It is probably scanned, and text recognition (OCR) is not available. Run it through OCR and send the result.", pagesText(pages))
+		return block.Errorf(block.CodeNoText, "This PDF has %s with some lines on them, and no text. Check whether it is the right file.", pagesText(pages))
 	default:
 		return block.Errorf(block.CodeNoText, "This PDF has %s and nothing on any. Check whether it is the right file.", pagesText(pages))
 	}

@@ -282,12 +282,18 @@ func TestRefusals(t *testing.T) {
 	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{}, {}}}.Bytes(), o, block.CodeNoText); !strings.Contains(s, "2 pages") {
 		t.Errorf("blank pages: %q", s)
 	}
-	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{Content: "100 100 200 200 re f"}}}.Bytes(), o, block.CodeNeedsOCR); !strings.Contains(s, "scanned") {
+	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{Content: "100 100 200 200 re f"}}}.Bytes(), o, block.CodeNoText); !strings.Contains(s, "lines") {
+		t.Errorf("a frame: %q", s)
+	}
+	if s := refuse(t, pdftest.Doc{Pages: []pdftest.Page{{Content: scan}}}.Bytes(), o, block.CodeNeedsOCR); !strings.Contains(s, "pictures") {
 		t.Errorf("no text: %q", s)
 	}
 	o.MaxPages = 2
 	refuse(t, pdftest.Simple([]string{"a"}, []string{"b"}, []string{"c"}), o, block.CodeTooLarge)
 }
+
+// scan is a page's content that is one image, without any characters.
+const scan = "q 400 0 0 600 100 100 cm BI /W 2 /H 2 /BPC 8 /CS /G ID \x00\xff\xff\x00 EI Q"
 
 func TestPasswords(t *testing.T) {
 	t.Parallel()
