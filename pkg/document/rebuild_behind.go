@@ -78,10 +78,33 @@ func (b *rebuild) behind(ctx context.Context, g *remains, d *Document) (*Documen
 	if err != nil || later.Status != Completed || !g.has(later.ExecutionID) {
 		return nil, err
 	}
+	if later, err = later.said(d); err != nil {
+		return nil, err
+	}
 	if place == ArchivedExecution { // it stays for a retention of its own
 		later.hash["restored_at"] = stamp(b.s.c.Clock())
 	}
 	return later, nil
+}
+
+// said is the later record with what people said of the document in the
+// present one after that: Redis lost the run, and then took another title. What
+// the present one is silent about was perhaps said before the run.
+func (later *Document) said(d *Document) (*Document, error) {
+	if !d.UpdatedAt.After(later.UpdatedAt) || d.UpdatedAt.Equal(d.FinishedAt) { // its end changed it last, not people
+		return later, nil
+	}
+	hash := maps.Clone(later.hash)
+	for _, field := range []string{"title", "description", "tags"} {
+		if text := d.hash[field]; text != "" && text != "[]" {
+			hash[field] = text
+		}
+	}
+	both, err := parse(later.ID, hash)
+	if err == nil {
+		both.ArchivedAt = later.ArchivedAt
+	}
+	return both, err
 }
 
 // catchUp makes d's record the later one.
