@@ -119,7 +119,7 @@ func TestARunThatDidNothingIsNotGood(t *testing.T) {
 func TestWhatAPowerFailureMayTake(t *testing.T) {
 	t.Parallel()
 	failed := time.Now()
-	p := power{losses: []time.Time{failed}}
+	p := power{losses: []call{{failed.Add(-time.Second), failed}}}
 	at := func(from, to float64) call {
 		return call{failed.Add(time.Duration(from * float64(time.Second))), failed.Add(time.Duration(to * float64(time.Second)))}
 	}

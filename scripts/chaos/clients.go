@@ -23,7 +23,8 @@ type taken struct {
 	sample   *sample
 	id, job  string
 	upload   string
-	last     call // the acknowledged one that its record rests on
+	accepted call
+	last     call // the acknowledged one of its fate; else accepted
 	canceled bool // acknowledged, and not processed again afterwards
 	deleted  bool // acknowledged
 	patched  bool // acknowledged
@@ -118,18 +119,16 @@ func (c *clients) take(ctx context.Context, s *sample) (*taken, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for processing: %w", err)
 	}
-	return &taken{sample: s, id: up.DocumentID, job: accepted.JobID, upload: up.UploadID, last: since(from)}, nil
+	made := since(from)
+	return &taken{sample: s, id: up.DocumentID, job: accepted.JobID, upload: up.UploadID, accepted: made, last: made}, nil
 }
 
 func (c *clients) fate(ctx context.Context, t *taken) error {
 	from := time.Now()
 	switch t.sample.fate {
 	case fateDelete:
-		err := c.any().Delete(ctx, t.id)
-		switch {
-		case client.HasCode(err, "document_not_found"):
-			from = t.last.from // deleted by a call whose answer was lost, or never known since Redis forgot it
-		case err != nil:
+		// Not found: deleted by a call whose answer was lost, or forgotten by Redis.
+		if err := c.any().Delete(ctx, t.id); err != nil && !client.HasCode(err, "document_not_found") {
 			return err
 		}
 		c.note(func() { t.deleted, t.last = true, since(from) })

@@ -128,7 +128,7 @@ func (o *outcome) print(w io.Writer) {
 		row("- "+line[0], "%s", line[1])
 	}
 	if x.o.power {
-		row("power failures of Redis", "%d; %d bytes of the append-only file cut off", len(x.power.losses), x.power.bytes)
+		row("power failures of Redis", "%d; %d bytes of the append-only file cut off, of %s at most", len(x.power.losses), x.power.bytes, round(x.power.longest()))
 		row("records rebuilt from the bucket", "%d, %d of them of an upload alone", o.rebuilt.Rebuilt, o.rebuilt.RecordLost)
 	}
 	row("stopped and let go on", "%d, and at failpoints", x.faults.stops.Load())
@@ -150,6 +150,9 @@ func (o *outcome) print(w io.Writer) {
 	known, hit, never := x.points.summary()
 	row("failpoints hit", "%d of %d known", hit, known)
 	row("never hit", "%s", strings.Join(never, " "))
+	for _, l := range x.power.losses {
+		fmt.Fprintf(w, "power failure: forgotten is what was written %s\n", x.when(l))
+	}
 	for _, part := range []struct {
 		name string
 		list []string

@@ -17,7 +17,7 @@ type power struct {
 
 	mu     sync.Mutex
 	sizes  []grown
-	losses []time.Time
+	losses []call
 	bytes  int64 // cut off altogether
 }
 
@@ -31,9 +31,9 @@ const (
 	// lost is the time whose writes are cut off: appendfsync everysec syncs
 	// once a second.
 	lost = time.Second
-	// promised is for how long before a failure an acknowledgement may be
-	// lost: Redis puts a write off for two seconds more while a sync is slow.
-	promised = 3 * time.Second
+	// putOff is for how long Redis holds a write back while a sync is slow: an
+	// acknowledgement may be older by that than what the file lacks.
+	putOff = 2 * time.Second
 )
 
 func newPower(dir string, on bool) *power {
@@ -62,23 +62,32 @@ func (p *power) lose(dead []death) {
 			at = d.at
 		}
 	}
-	if !p.on || at.IsZero() || len(p.losses) > 0 && p.losses[len(p.losses)-1].Equal(at) {
+	if !p.on || at.IsZero() || len(p.losses) > 0 && p.losses[len(p.losses)-1].to.Equal(at) {
 		return
 	}
-	keep := int64(0)
+	var keep grown
 	for _, g := range p.sizes {
 		if g.at.Before(at.Add(-lost)) {
-			keep = g.size
+			keep = g
 		}
 	}
 	info, err := os.Stat(p.file)
-	if err != nil || keep == 0 || keep >= info.Size() {
+	if err != nil || keep.size == 0 || keep.size >= info.Size() {
 		return
 	}
-	if os.Truncate(p.file, keep) == nil {
-		p.losses, p.bytes = append(p.losses, at), p.bytes+info.Size()-keep
+	if os.Truncate(p.file, keep.size) == nil {
+		// On a busy machine the file was last looked at earlier than meant.
+		p.losses, p.bytes = append(p.losses, call{keep.at, at}), p.bytes+info.Size()-keep.size
 		p.sizes = nil
 	}
+}
+
+// longest is the longest time whose writes were cut off.
+func (p *power) longest() (d time.Duration) {
+	for _, l := range p.losses {
+		d = max(d, l.to.Sub(l.from))
+	}
+	return d
 }
 
 // unsure says whether what a call did may be lost: whether it was done in the
@@ -86,8 +95,8 @@ func (p *power) lose(dead []death) {
 func (p *power) unsure(c call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, t := range p.losses {
-		if c.to.After(t.Add(-promised)) && c.from.Before(t) {
+	for _, l := range p.losses {
+		if c.to.After(l.from.Add(-putOff)) && c.from.Before(l.to) {
 			return true
 		}
 	}

@@ -140,7 +140,7 @@ func (x *run) verifyDocuments(ctx context.Context, f *findings) (states map[stri
 		x.verifyEnd(f, t, r, status)
 		if status == "completed" {
 			completed[t.sample.sum] = append(completed[t.sample.sum], t.id)
-			if !t.deleted || !x.power.unsure(t.last) { // else the objects went, and the deletion was forgotten
+			if !t.deleted || !x.unsure(t) { // else the objects went, and the deletion was forgotten
 				x.verifyText(ctx, f, t, r["execution_id"])
 			}
 		}
@@ -157,7 +157,7 @@ func (x *run) verifyDocuments(ctx context.Context, f *findings) (states map[stri
 // know one of the documents, which was rebuilt afterwards.
 func (x *run) knownLater(ids []string) bool {
 	ours := x.acknowledged()
-	return slices.ContainsFunc(ids, func(id string) bool { return x.power.unsure(ours[id].last) })
+	return slices.ContainsFunc(ids, func(id string) bool { return x.unsure(ours[id]) })
 }
 
 // acknowledged are the documents by their ids.
@@ -176,18 +176,25 @@ func (x *run) verifyDeadly(f *findings, n noop, status string, runs int) {
 	}
 }
 
-// forgotten says whether a power failure may have taken the acknowledgement
-// with it: the document awaits what its client has done.
+// unsure says whether a power failure may have taken with it what was
+// acknowledged of a document.
+func (x *run) unsure(t *taken) bool { return x.power.unsure(t.accepted) || x.power.unsure(t.last) }
+
+// forgotten says whether that may have been the acceptance: the document awaits
+// what its client has done.
 func (x *run) forgotten(t *taken, status string) bool {
-	return x.power.unsure(t.last) && status == string(document.AwaitingUpload)
+	return x.power.unsure(t.accepted) && status == string(document.AwaitingUpload)
 }
 
 // verifyEnd compares a document's end with what was acknowledged.
 func (x *run) verifyEnd(f *findings, t *taken, r map[string]string, status string) {
-	if x.power.unsure(t.last) && (len(r) == 0 || document.State(status).Final()) || x.forgotten(t, status) {
+	what := fmt.Sprintf("document %s (%s, job %s, accepted %s, last call %s)", t.id, t.sample.marker, t.job, x.when(t.accepted), x.when(t.last))
+	if t.patched && len(r) > 0 && !x.power.unsure(t.last) && r["title"] != "title of "+t.sample.marker {
+		add(&f.lost, "%s was given a title and has %q", what, r["title"])
+	}
+	if x.unsure(t) && (len(r) == 0 || document.State(status).Final()) || x.forgotten(t, status) {
 		return // what was acknowledged of it may be lost
 	}
-	what := fmt.Sprintf("document %s (%s, job %s)", t.id, t.sample.marker, t.job)
 	switch {
 	case status == "deleted" && !t.deleted:
 		if t.sample.fate != fateDelete {
@@ -196,8 +203,6 @@ func (x *run) verifyEnd(f *findings, t *taken, r map[string]string, status strin
 	case t.deleted && status != "deleted":
 		add(&f.wrong, "%s was deleted and is %s", what, status)
 	case t.deleted:
-	case t.patched && r["title"] != "title of "+t.sample.marker:
-		add(&f.lost, "%s was given a title and has %q", what, r["title"])
 	case !document.State(status).Final():
 		add(&f.stuck, "%s is %s: %s %s", what, status, r["current_step"], r["error"])
 	case t.canceled && status != "canceled":
@@ -209,6 +214,11 @@ func (x *run) verifyEnd(f *findings, t *taken, r map[string]string, status strin
 	case status != "failed" && status != "canceled" && t.sample.bad:
 		add(&f.wrong, "%s can't be read and is %s", what, status)
 	}
+}
+
+// when says from when to when a call lasted, in the time that the run says.
+func (x *run) when(c call) string {
+	return fmt.Sprintf("from %.1f to %.1f s", c.from.Sub(x.began).Seconds(), c.to.Sub(x.began).Seconds())
 }
 
 // verifyText reads a completed document's text from the store.
