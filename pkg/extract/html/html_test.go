@@ -48,6 +48,12 @@ func TestBlocks(t *testing.T) {
 				"<tr><td colspan=3>a line over all columns</table>",
 			"table with header: [year|quarter|sum] [2025|Q1|10] [2025|Q2|20] [2025|all|] [a line over all columns||]\n",
 		},
+		"a page laid out in a table": {
+			"<TABLE WIDTH=600><TR><TD><A HREF=a>Home</A><TD><H1>Welcome</H1><P>First<P>Second<UL><LI>one<LI>two<UL><LI>in</UL></UL><DL><DT>Term<DD>What it is</DL></TABLE>" +
+				"<TABLE><TR><TH>What<TH>Value<TR><TD><H3>Pump</H3>big<TD>1</TABLE>",
+			"paragraph: Home\nheading 1: Welcome\nparagraph: First\nparagraph: Second\nlist_item: one\nlist_item: two\nlist_item 1: in\nparagraph: Term\nparagraph: What it is\n" +
+				"table with header: [What|Value] [Pump⏎big|1]\n",
+		},
 		"a long cell is not repeated": {
 			"<table><tr><td rowspan=2>" + strings.Repeat("x", 201) + "<td>1<tr><td>2</table>",
 			"table: [" + strings.Repeat("x", 201) + "|1] [|2]\n",

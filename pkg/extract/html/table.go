@@ -183,31 +183,48 @@ func (w *walker) endTable() error {
 
 // isLayout reports whether a table only arranges the page: a single cell or
 // column of anything but short texts, or cells that hold headings, tables and
-// long texts.
+// long texts. One without any header cell needs no long texts for that.
 func (t *table) isLayout() bool {
 	if t.layout {
 		return true
 	}
-	columns, structured, long := 0, false, 0
+	headers, columns, longest := false, 0, 0
 	for _, r := range t.rows {
 		columns = max(columns, len(r.cells))
 		bytes := 0
 		for _, c := range r.cells {
 			bytes += c.bytes + 16
-			if c.header {
-				structured = structured || c.bytes > wideCell && len(c.blocks) > 1
-				continue
-			}
-			if c.bytes <= wideCell || len(c.blocks) < 2 {
-				continue
-			}
-			for _, b := range c.blocks {
-				structured = structured || b.Kind == block.Heading || b.Kind == block.Table
+			headers = headers || c.header || r.head
+		}
+		longest = max(longest, bytes)
+	}
+	if longest > wideRow || len(t.rows) == 1 && columns == 1 {
+		return true
+	}
+	for _, r := range t.rows {
+		for _, c := range r.cells {
+			if c.arranges(!headers) {
+				return true
 			}
 		}
-		long = max(long, bytes)
 	}
-	return structured || long > wideRow || len(t.rows) == 1 && columns == 1
+	return false
+}
+
+// arranges reports whether a cell holds what no cell of a table of data does.
+func (c *cell) arranges(plain bool) bool {
+	if len(c.blocks) < 2 || !plain && c.bytes <= wideCell {
+		return false
+	}
+	if c.header {
+		return true
+	}
+	for _, b := range c.blocks {
+		if b.Kind == block.Heading || b.Kind == block.Table {
+			return true
+		}
+	}
+	return false
 }
 
 // grid lays the cells out in rows and columns. A cell over several rows, and a
