@@ -15,6 +15,7 @@ import (
 	"github.com/docsvc/docsvc/pkg/extract/epub"
 	"github.com/docsvc/docsvc/pkg/extract/html"
 	"github.com/docsvc/docsvc/pkg/extract/markdown"
+	"github.com/docsvc/docsvc/pkg/extract/msg"
 	"github.com/docsvc/docsvc/pkg/extract/odp"
 	"github.com/docsvc/docsvc/pkg/extract/ods"
 	"github.com/docsvc/docsvc/pkg/extract/odt"
@@ -52,6 +53,7 @@ func registry() []format {
 		{detect.Markdown, markdown.Version, markdown.Parse, nil, nil},
 		{detect.Text, plain.Version, plain.Parse, nil, nil},
 		{detect.EML, eml.Version, eml.Parse, nil, nil},
+		{detect.MSG, msg.Version, msg.Parse, nil, nil},
 		{detect.EPUB, epub.Version, epub.Parse, nil, nil},
 		{detect.RTF, rtf.Version, rtf.Parse, nil, nil},
 		{detect.DOC, doc.Version, doc.Parse, nil, nil},
@@ -85,18 +87,33 @@ func Detect(r io.ReaderAt, size int64, name, declared string) (detect.Result, er
 	return detector().Detect(r, size, name, declared)
 }
 
-// SupportedTypes lists the MIME types of the formats that can be read.
-func SupportedTypes() []string {
+// Acceptance is what an installation takes in: every format of the registry,
+// images only where their text is to be recognised. It doesn't look for
+// tesseract: whoever accepts documents may be another machine than who reads them.
+type Acceptance struct{ *detect.Detector }
+
+// Accepting makes an Acceptance.
+func Accepting(images bool) Acceptance {
+	var names []string
+	for _, f := range registry() {
+		if images || f.name != detect.Image {
+			names = append(names, f.name)
+		}
+	}
+	return Acceptance{detect.New(names...)}
+}
+
+// Types lists the MIME types of the formats, several for images.
+func (a Acceptance) Types() []string {
 	var types []string
-	for _, f := range Formats() {
+	for _, f := range a.Formats() {
 		types = append(types, f.MIME)
+		if f.Name == detect.Image {
+			types = append(types, f.Aliases...)
+		}
 	}
 	return types
 }
-
-// Declared reports whether a file announced with this content type and name
-// may be of a format that can be read. The content decides later what it is.
-func Declared(contentType, filename string) bool { return detector().Declared(contentType, filename) }
 
 // Version names the extractor as a whole: while it is the same, the same file
 // gives the same document.

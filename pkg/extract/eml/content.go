@@ -4,21 +4,21 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/docsvc/docsvc/pkg/extract/html"
+	"github.com/docsvc/docsvc/pkg/extract/mail"
 )
 
 // maxDecoded bounds how many attached messages are decoded to be read.
 const maxDecoded = 100
 
 // content reports what a part holds.
-func (m *mail) content(src source, p *part, level int) error {
+func (m *message) content(src source, p *part, level int) error {
 	if err := m.ctx.Err(); err != nil {
 		return err
 	}
 	disposition, _ := p.disposition()
 	switch {
 	case p.mediaType == "multipart/encrypted", p.mediaType == "application/pkcs7-mime" && strings.Contains(p.params["smime-type"], "enveloped"):
-		m.encrypted = true
+		m.Encrypted = true
 		return m.attached(p)
 	case strings.HasPrefix(p.mediaType, "multipart/") && len(p.kids) > 0:
 		return m.multipart(src, p, level)
@@ -46,7 +46,7 @@ func (p *part) readable() bool {
 
 // multipart reports the parts of a multipart: of alternatives one, of a mail
 // server's report the first.
-func (m *mail) multipart(src source, p *part, level int) error {
+func (m *message) multipart(src source, p *part, level int) error {
 	var chosen *part
 	if p.mediaType == "multipart/alternative" {
 		var err error
@@ -77,8 +77,8 @@ func (m *mail) multipart(src source, p *part, level int) error {
 
 // named reports a text that came as a file: it is read when the sender wants
 // it seen, and listed when not.
-func (m *mail) named(src source, p *part, level int) error {
-	if d, _ := p.disposition(); d == "inline" && m.blocks == 0 {
+func (m *message) named(src source, p *part, level int) error {
+	if d, _ := p.disposition(); d == "inline" && m.Blocks == 0 {
 		return m.content(src, p, level)
 	}
 	return m.attached(p)
@@ -86,7 +86,7 @@ func (m *mail) named(src source, p *part, level int) error {
 
 // best chooses among alternatives: plain text that isn't blank, else the last
 // that can be read, as the sender put the best last.
-func (m *mail) best(src source, kids []*part) (*part, error) {
+func (m *message) best(src source, kids []*part) (*part, error) {
 	var chosen *part
 	for _, k := range kids {
 		plain := k.leaf("text/plain")
@@ -127,9 +127,9 @@ func (p *part) leaf(mediaType string) *part {
 }
 
 // forwarded reports a message within a message.
-func (m *mail) forwarded(src source, p *part, level int) error {
+func (m *message) forwarded(src source, p *part, level int) error {
 	if len(p.kids) > 0 {
-		return m.message(src, p.kids[0], level+1)
+		return m.read(src, p.kids[0], level+1)
 	}
 	if m.decoded++; m.decoded > maxDecoded {
 		return m.attached(p)
@@ -139,7 +139,7 @@ func (m *mail) forwarded(src source, p *part, level int) error {
 		return err
 	}
 	if cut {
-		if err := m.truncated(); err != nil {
+		if err := m.Truncated(); err != nil {
 			return err
 		}
 	}
@@ -149,17 +149,17 @@ func (m *mail) forwarded(src source, p *part, level int) error {
 	if err != nil {
 		return err
 	}
-	return m.message(inner, root, level+1)
+	return m.read(inner, root, level+1)
 }
 
 // text reports a text of the body.
-func (m *mail) text(src source, p *part, page bool) error {
+func (m *message) text(src source, p *part, page bool) error {
 	raw, cut, err := p.body(src)
 	if err != nil {
 		return err
 	}
 	if cut {
-		if err := m.truncated(); err != nil {
+		if err := m.Truncated(); err != nil {
 			return err
 		}
 	}
@@ -168,11 +168,11 @@ func (m *mail) text(src source, p *part, page bool) error {
 		if set != "" && !strings.EqualFold(set, "us-ascii") {
 			raw = []byte(toUTF8(raw, set))
 		}
-		return html.Fragment(m.ctx, raw, m.put)
+		return m.Page(m.ctx, raw)
 	}
 	text := toUTF8(raw, set)
 	if strings.EqualFold(p.params["format"], "flowed") {
-		text = unflow(text, strings.EqualFold(p.params["delsp"], "yes"))
+		text = mail.Unflow(text, strings.EqualFold(p.params["delsp"], "yes"))
 	}
-	return m.paragraphs(text)
+	return m.Plain(text)
 }

@@ -14,26 +14,21 @@ package eml
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/charset"
+	"github.com/docsvc/docsvc/pkg/extract/mail"
 )
 
 // Version changes whenever the output for some file changes.
 const Version = "1"
 
 const (
-	// maxParts bounds the parts of a mail when the options don't say.
-	maxParts = 10_000
-	// maxNesting bounds how deep parts and messages stand in one another; mails that were forwarded
-	// over and over stay below 30.
-	maxNesting = 100
 	// maxText bounds one text or message as it is held, in bytes, before and after decoding.
-	maxText = 16 << 20
+	maxText = mail.MaxText
 )
 
 // Parse reads f and reports its blocks to sink. It is a block.Parser. Pages
@@ -44,26 +39,20 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 		return err
 	}
 	progress := block.NewProgress(sink, src.size)
-	m := &mail{ctx: ctx, sink: sink, limits: limitsOf(o)}
+	m := &message{Writer: mail.Writer{Sink: sink}, ctx: ctx, limits: limitsOf(o)}
 	x := &indexer{ctx: ctx, src: src, limits: m.limits, at: progress.At}
 	root, err := x.index(0)
 	if err != nil {
 		return err
 	}
-	if err := sink.Meta(root.metadata()); err != nil {
+	if err := sink.Meta(root.head().Metadata()); err != nil {
 		return err
 	}
-	if err := m.message(src, root, 1); err != nil {
+	if err := m.read(src, root, 1); err != nil {
 		return err
 	}
-	switch {
-	case m.blocks > 0:
-	case m.encrypted:
-		return block.Errorf(block.CodeEncrypted, "This mail is encrypted. Save it decrypted in the mail program that can read it.")
-	case m.attachments > 0:
-		return block.Errorf(block.CodeNoText, "This mail has no text, only %d attachments. Send them one by one.", m.attachments)
-	default:
-		return block.Errorf(block.CodeNoText, "This mail has no text.")
+	if err := m.Verdict(); err != nil {
+		return err
 	}
 	return progress.Finish()
 }
@@ -104,79 +93,32 @@ type limits struct {
 
 func limitsOf(o block.Options) limits {
 	return limits{
-		parts:   cmp.Or(max(o.MaxParts, 0), maxParts),
-		nesting: min(cmp.Or(max(o.MaxNesting, 0), maxNesting), maxNesting),
+		parts:   cmp.Or(max(o.MaxParts, 0), mail.MaxParts),
+		nesting: min(cmp.Or(max(o.MaxNesting, 0), mail.MaxNesting), mail.MaxNesting),
 	}
 }
 
-func (l limits) tooMany() error {
-	return block.Errorf(block.CodeBomb, "This mail was refused: it has more than %d parts.", l.parts)
+// message is one file being parsed.
+type message struct {
+	mail.Writer
+	ctx     context.Context
+	limits  limits
+	decoded int // messages that had to be decoded to be read
 }
 
-func (l limits) tooDeep() error {
-	return block.Errorf(block.CodeBomb, "This mail was refused: its parts are nested more than %d levels deep.", l.nesting)
-}
-
-// mail is one file being parsed.
-type mail struct {
-	ctx    context.Context
-	sink   block.Sink
-	limits limits
-
-	blocks      int // of the body, given to the sink
-	attachments int
-	encrypted   bool // some part can't be read without a key
-	cut         bool // a text was longer than maxText
-	decoded     int  // messages that had to be decoded to be read
-}
-
-// message reports one message: the mail itself at level 1, those attached to it
+// read reports one message: the mail itself at level 1, those attached to it
 // below.
-func (m *mail) message(src source, p *part, level int) error {
+func (m *message) read(src source, p *part, level int) error {
 	if level > m.limits.nesting {
-		return m.limits.tooDeep()
+		return mail.TooDeep(m.limits.nesting)
 	}
-	if subject := p.field("subject"); subject != "" {
-		if err := m.put(block.Block{Kind: block.Heading, Level: min(level, 6), Text: subject}); err != nil {
-			return err
-		}
-	}
-	if level > 1 {
-		if err := m.put(block.Block{Kind: block.Paragraph, Text: p.origin()}); err != nil {
-			return err
-		}
-	}
-	if lines := p.recipients(); lines != "" {
-		if err := m.sink.Aside(block.Block{Kind: block.Header, Text: lines}); err != nil {
-			return err
-		}
+	if err := m.Begin(p.head(), level); err != nil {
+		return err
 	}
 	return m.content(src, p, level)
 }
 
-func (m *mail) put(b block.Block) error {
-	if b.Kind != block.Table && b.Text == "" {
-		return nil
-	}
-	m.blocks++
-	return m.sink.Block(b)
-}
-
 // attached lists what isn't part of the text.
-func (m *mail) attached(p *part) error {
-	m.attachments++
-	name := p.name()
-	if name == "" {
-		name = "unnamed"
-	}
-	return m.sink.Aside(block.Block{Kind: block.Annotation, Text: block.Clean(fmt.Sprintf("Attachment: %s (%s, %d bytes)", name, p.mediaType, p.decodedSize()))})
-}
-
-// truncated notes once that some of the text is missing.
-func (m *mail) truncated() error {
-	if m.cut {
-		return nil
-	}
-	m.cut = true
-	return m.sink.Warn(block.TextIncomplete + fmt.Sprintf("the mail holds a text of more than %d MiB; what comes after that was not read", maxText>>20))
+func (m *message) attached(p *part) error {
+	return m.Attached(p.name(), p.mediaType, p.decodedSize())
 }

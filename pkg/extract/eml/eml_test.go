@@ -11,6 +11,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/blocktest"
+	"github.com/docsvc/docsvc/pkg/extract/mail"
 )
 
 // head begins most of the mails here.
@@ -156,11 +157,11 @@ func TestRefused(t *testing.T) {
 		"nothing":         {head[:strings.Index(head, "Subject")] + "\r\n", block.CodeNoText, block.Options{}},
 		"only attached":   {"From: x@example.org\n" + multipart("mixed", "", "Content-Type: image/png\n\nx"), block.CodeNoText, block.Options{}},
 		"encrypted":       {"From: x@example.org\n" + multipart("encrypted", "", "Content-Type: application/pgp-encrypted\n\nVersion: 1"), block.CodeEncrypted, block.Options{}},
-		"deep":            {nested(maxNesting + 1), block.CodeBomb, block.Options{}},
+		"deep":            {nested(mail.MaxNesting + 1), block.CodeBomb, block.Options{}},
 		"very deep":       {nested(200_000), block.CodeBomb, block.Options{}},
 		"deep by option":  {nested(10), block.CodeBomb, block.Options{MaxNesting: 5}},
 		"deep messages":   {head + strings.Repeat("Content-Type: message/rfc822\n\n", 100_000), block.CodeBomb, block.Options{}},
-		"wide":            {head + "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n\n", maxParts+1), block.CodeBomb, block.Options{}},
+		"wide":            {head + "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n\n", mail.MaxParts+1), block.CodeBomb, block.Options{}},
 		"wide by option":  {head + "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 20), block.CodeBomb, block.Options{MaxParts: 10}},
 		"deep in a shell": {shells(t, 120), block.CodeBomb, block.Options{}},
 	} {
@@ -205,7 +206,7 @@ func TestHostileMails(t *testing.T) {
 		"blanks":              head + "Content-Transfer-Encoding: quoted-printable\n\ntext=" + strings.Repeat(" ", n),
 		"quotes":              head + "\ntext\n" + strings.Repeat(">", n),
 		"parameters":          head + "Content-Type: text/plain; " + strings.Repeat("a=\"b;", 50_000) + "\n\ntext",
-		"the same boundaries": head + strings.Repeat("Content-Type: multipart/mixed; boundary=b\n\n--b\n", maxNesting-1) + "\ntext",
+		"the same boundaries": head + strings.Repeat("Content-Type: multipart/mixed; boundary=b\n\n--b\n", mail.MaxNesting-1) + "\ntext",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -217,6 +218,9 @@ func TestHostileMails(t *testing.T) {
 		})
 	}
 }
+
+// pieceSize is how much of a paragraph package mail hands over at once.
+const pieceSize = 256 << 10
 
 func TestLongParagraphsComeInPieces(t *testing.T) {
 	t.Parallel()

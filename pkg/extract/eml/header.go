@@ -11,6 +11,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/charset"
+	"github.com/docsvc/docsvc/pkg/extract/mail"
 )
 
 const (
@@ -133,37 +134,12 @@ func (h header) field(name string) string {
 	return strings.Join(strings.Fields(block.Clean(decodeWords(h[name]))), " ")
 }
 
-// recipients lists who a message was sent to.
-func (h header) recipients() string {
-	var lines []string
-	for _, f := range []struct{ name, title string }{{"to", "To"}, {"cc", "Cc"}} {
-		if text := h.field(f.name); text != "" {
-			lines = append(lines, f.title+": "+text)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// origin says who wrote a message that is attached, and when. That of the mail
-// itself is in its metadata.
-func (h header) origin() string {
-	var lines []string
-	for _, f := range []struct{ name, title string }{{"from", "From"}, {"date", "Date"}} {
-		if text := h.field(f.name); text != "" {
-			lines = append(lines, f.title+": "+text)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-func (h header) metadata() block.Metadata {
-	m := block.Metadata{Title: h.field("subject"), Author: h.field("from")}
-	if a, err := netmail.ParseAddress(m.Author); err == nil && a.Name != "" {
-		m.Author = a.Name
-	}
-	if t, err := netmail.ParseDate(h.field("date")); err == nil && t.Year() > 1 && t.Year() < 10000 {
+// head is what the header says of the message.
+func (h header) head() mail.Head {
+	m := mail.Head{Subject: h.field("subject"), From: h.field("from"), To: h.field("to"), Cc: h.field("cc"), Date: h.field("date")}
+	if t, err := netmail.ParseDate(m.Date); err == nil && t.Year() > 1 && t.Year() < 10000 {
 		t = t.UTC()
-		m.Created = &t
+		m.Sent = &t
 	}
 	if l := h.field("content-language"); l != "" && len(l) <= 35 && !strings.ContainsAny(l, ", ;") {
 		m.Language = l

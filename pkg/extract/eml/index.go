@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/docsvc/docsvc/pkg/extract/mail"
 )
 
 const (
@@ -185,10 +187,10 @@ func (x *indexer) closeTo(n int, end int64) {
 // begin reads the header of a part and opens what it announces.
 func (x *indexer) begin(parent *part, depth int) (*part, error) {
 	if x.parts++; x.parts > x.limits.parts {
-		return nil, x.limits.tooMany()
+		return nil, mail.TooMany(x.limits.parts)
 	}
 	if depth > x.limits.nesting {
-		return nil, x.limits.tooDeep()
+		return nil, mail.TooDeep(x.limits.nesting)
 	}
 	p := &part{depth: depth, end: -1}
 	if err := x.readHeader(&p.header); err != nil {

@@ -34,9 +34,14 @@ const (
 // Parse reads f and reports its blocks to sink. It is a block.Parser. Pages
 // stay 0: a document has none until it is laid out.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
+	return Read(ctx, io.NewSectionReader(f, 0, size), size, o, sink)
+}
+
+// Read is Parse for a document of size bytes that is no file of its own.
+func Read(ctx context.Context, r io.Reader, size int64, o block.Options, sink block.Sink) error {
 	d := &document{
 		ctx: ctx, sink: sink, progress: block.NewProgress(sink, size),
-		lex:     lexer{r: bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 64<<10)},
+		lex:     lexer{r: bufio.NewReaderSize(r, 64<<10)},
 		nesting: cmp.Or(max(o.MaxNesting, 0), maxNesting),
 		fonts:   map[int]font{}, styles: map[int]style{}, seen: map[string]bool{},
 	}

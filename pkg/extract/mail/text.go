@@ -1,4 +1,4 @@
-package eml
+package mail
 
 import (
 	"strings"
@@ -10,10 +10,10 @@ import (
 // pieceSize is how much of a paragraph is handed over at once, in bytes.
 const pieceSize = 256 << 10
 
-// paragraphs reports a plain text: blank lines end a paragraph, and so does a
+// Plain reports a plain text: blank lines end a paragraph, and so does a
 // change between what the sender wrote and what is quoted.
-func (m *mail) paragraphs(text string) error {
-	p := paragraph{put: m.put, kind: block.Paragraph}
+func (w *Writer) Plain(text string) error {
+	p := paragraph{put: w.Put, kind: block.Paragraph}
 	for rest := block.Clean(text); rest != ""; {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
@@ -95,10 +95,10 @@ func unquote(line string) (string, bool) {
 	return strings.TrimLeft(line, " \t"), true
 }
 
-// unflow joins the lines of format=flowed (RFC 3676): one that ends with a
+// Unflow joins the lines of format=flowed (RFC 3676): one that ends with a
 // blank goes on in the next when that is quoted as deep; without the blank when
 // delsp is set.
-func unflow(text string, delsp bool) string {
+func Unflow(text string, delsp bool) string {
 	var out strings.Builder
 	out.Grow(len(text))
 	open := -1 // depth of the line that goes on, -1 for none
