@@ -2,6 +2,7 @@ package document
 
 import (
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -24,8 +25,9 @@ type machine struct {
 }
 
 type modelRun struct {
-	c rq.Claimed
-	d *Document
+	c    rq.Claimed
+	d    *Document
+	lost bool // the job was canceled or deleted since
 }
 
 // Whatever happens in whatever order: the ledger's sums are right after every
@@ -39,17 +41,19 @@ func TestModel(t *testing.T) {
 		f.rdb.HSet(f.t.Context(), f.k.ledger(), ledgerSince, "x")
 		x := &machine{fixture: f, t: t, accepted: map[string]bool{}, deleted: map[string]bool{}}
 		t.Repeat(map[string]func(*rapid.T){
-			"":         func(*rapid.T) { x.sums() },
-			"advance":  x.step(x.advance),
-			"begin":    x.step(x.start),
-			"cancel":   x.step(x.cancelJob),
-			"delete":   x.step(x.remove),
-			"finish":   x.step(x.end),
-			"lose job": x.step(x.loseJob),
-			"presign":  x.step(x.upload),
-			"process":  x.step(x.ask),
-			"retry":    x.step(x.retry),
-			"sweep":    x.step(x.agree),
+			"":           func(*rapid.T) { x.sums() },
+			"accept":     x.step(x.accept),
+			"advance":    x.step(x.advance),
+			"begin":      x.step(x.start),
+			"begin more": x.step(x.start), // twice as often as others
+			"cancel":     x.step(x.cancelJob),
+			"delete":     x.step(x.remove),
+			"finish":     x.step(x.end),
+			"foreign":    x.step(x.foreign),
+			"presign":    x.step(x.upload),
+			"process":    x.step(x.ask),
+			"retry":      x.step(x.retry),
+			"sweep":      x.step(x.agree),
 		})
 		x.t = t
 		x.settle()
@@ -108,7 +112,18 @@ func (x *machine) ask() {
 	if len(x.uploads) == 0 {
 		x.t.Skip("no document yet")
 	}
-	up := rapid.SampledFrom(x.uploads).Draw(x.t, "upload")
+	x.request(rapid.SampledFrom(x.uploads).Draw(x.t, "upload"))
+}
+
+// accept is an upload that is processed at once.
+func (x *machine) accept() {
+	up := x.presign(5, nil)
+	x.put(up, "hello")
+	x.uploads = append(x.uploads, up)
+	x.request(up)
+}
+
+func (x *machine) request(up *Upload) {
 	_, err := x.Process(x.fixture.t.Context(), up.DocumentID, ProcessRequest{UploadID: up.UploadID})
 	var refused *Error
 	switch {
@@ -143,10 +158,17 @@ func (x *machine) start() {
 	if err := x.queue.Progress(ctx, list[0].Execution, effects, labels); err != nil {
 		x.t.Fatal(err)
 	}
-	x.run = &modelRun{list[0], d}
+	x.run = &modelRun{c: list[0], d: d}
 }
 
-// end is the worker's, who may have lost the job.
+// lose notes that the worker has no job any more, if it is that one.
+func (x *machine) lose(job string) {
+	if x.run != nil && x.run.c.Job.ID == job {
+		x.run.lost = true
+	}
+}
+
+// end is the worker's. One who has lost the job changes nothing.
 func (x *machine) end() {
 	if x.run == nil {
 		x.t.Skip("the worker has no document")
@@ -158,10 +180,16 @@ func (x *machine) end() {
 		m := x.stored(x.run.d, x.manifest(x.run.d, o.Execution.ID, "sha-"+x.run.d.ID, "text-"+x.run.d.ID))
 		o.Effects, o.Conditions = x.Complete(x.run.d, m)
 	}
+	lost, record := x.run.lost, x.k.document(x.run.d.ID)
+	before := x.rdb.HGetAll(x.fixture.t.Context(), record).Val()
 	x.run = nil
 	done, err := x.queue.Finish(x.fixture.t.Context(), []rq.Outcome{o})
 	if err != nil || (done[0].Err != nil && !errors.Is(done[0].Err, rq.ErrLateFinish)) {
 		x.t.Fatalf("finish: %+v, %v", done, err)
+	}
+	after := x.rdb.HGetAll(x.fixture.t.Context(), record).Val()
+	if lost && (done[0].Err == nil || !maps.Equal(before, after)) {
+		x.t.Fatalf("a worker without the job ended it: %+v; the record %v, before %v", done, after, before)
 	}
 }
 
@@ -175,8 +203,10 @@ func (x *machine) tolerated(what string, err error) {
 }
 
 func (x *machine) cancelJob() {
-	_, err := x.queue.Cancel(x.fixture.t.Context(), x.job())
+	id := x.job()
+	_, err := x.queue.Cancel(x.fixture.t.Context(), id)
 	x.tolerated("cancel", err)
+	x.lose(id)
 }
 
 func (x *machine) retry() {
@@ -186,17 +216,32 @@ func (x *machine) retry() {
 
 func (x *machine) remove() {
 	id := x.some()
+	if d, err := x.Get(x.fixture.t.Context(), id); err == nil {
+		x.lose(d.JobID)
+	}
 	if err := x.Delete(x.fixture.t.Context(), id); (err != nil) != x.deleted[id] || (err != nil && !isNotFound(err)) {
 		x.t.Fatalf("delete of %s (deleted before: %v): %v", id, x.deleted[id], err)
 	}
 	x.deleted[id] = true
 }
 
-// loseJob is another tool that deletes a job with its entry.
-func (x *machine) loseJob() {
+// foreign is another tool that takes a job out of the queue: it deletes it, or
+// says that it failed or was canceled.
+func (x *machine) foreign() {
 	ctx, id := x.fixture.t.Context(), x.job()
-	x.rdb.Del(ctx, rq.JobKey(id))
+	to := ""
+	switch status := x.rdb.HGet(ctx, rq.JobKey(id), "status").Val(); rq.Status(status) {
+	case rq.StatusQueued, rq.StatusScheduled:
+		to = rapid.SampledFrom([]string{"", "failed", "canceled"}).Draw(x.t, "to")
+	}
 	x.rdb.LRem(ctx, rq.QueueKey("document_processing"), 0, id)
+	x.rdb.ZRem(ctx, "rq:scheduled:document_processing", id)
+	if to != "" {
+		x.rdb.HSet(ctx, rq.JobKey(id), "status", to)
+		return
+	}
+	x.rdb.Del(ctx, rq.JobKey(id))
+	x.lose(id)
 }
 
 // sums are right at any moment.

@@ -28,7 +28,7 @@ func (s *Service) view(ctx context.Context, id string) (view, error) {
 	if !validID(id) {
 		return view{}, notFound(id)
 	}
-	reply, err := viewScript.Run(ctx, s.rdb, []string{s.k.document(id)}, rq.JobKey(""), "status").Slice()
+	reply, err := viewScript.Run(ctx, s.rdb, []string{s.k.document(id)}, rq.JobKey("")).Slice()
 	if err != nil {
 		return view{}, redisError("reading document "+id, err)
 	}
@@ -42,7 +42,7 @@ func (s *Service) views(ctx context.Context, ids []string) ([]view, []error, err
 	pipe := s.rdb.Pipeline()
 	replies := make([]*redis.Cmd, len(ids))
 	for i, id := range ids {
-		replies[i] = viewScript.Eval(ctx, pipe, []string{s.k.document(id)}, rq.JobKey(""), "status")
+		replies[i] = viewScript.Eval(ctx, pipe, []string{s.k.document(id)}, rq.JobKey(""))
 	}
 	_, failed := pipe.Exec(ctx)
 	list, errs := make([]view, len(ids)), make([]error, len(ids))
@@ -71,7 +71,8 @@ func parseView(id string, reply []any) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return view{Document: d, job: rq.Status(pairs(reply[1])["status"])}, nil
+	status, _ := reply[1].(string)
+	return view{Document: d, job: rq.Status(status)}, nil
 }
 
 // pairs makes a map of a flat list of fields and values.

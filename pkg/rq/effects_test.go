@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,23 @@ func TestEffectThatRedisRefusesIsCounted(t *testing.T) {
 		wantChange(t, f.progress(nil, HSet("d:s", "a", "b"), odd, ZAdd("d:z", 1, "m")), `
 			+ d:z m 1
 			+ docsvc:refused HSET = 2`)
+	})
+}
+
+// A stream with a bound is cut, as Redis does it: whole nodes of 100 entries.
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		f.seed(startedJob)
+		entries := slices.Repeat([]Effect{XAdd("d:bounded", 5, "f", "v"), XAdd("d:endless", 0, "f", "v")}, maxEffects/2)
+		for range 3 {
+			f.progress(nil, entries...)
+		}
+		bounded, endless := f.rdb.XLen(t.Context(), "d:bounded").Val(), f.rdb.XLen(t.Context(), "d:endless").Val()
+		if bounded < 5 || bounded > 110 || endless != 300 {
+			t.Errorf("%d entries and %d", bounded, endless)
+		}
 	})
 }
 

@@ -3,9 +3,12 @@ package rq
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docsvc/docsvc/pkg/redistest"
 )
 
 // Of a job hash everything is loaded but fields that are too long, and of one
@@ -32,6 +35,33 @@ func TestReadRareStates(t *testing.T) {
 			return fmt.Sprint(strings.Contains(read(64)(f), "x1 y"))
 		}, "true"},
 		{"no such job", "SET other x", read(5), "[[[] []]]"},
+		{"only one that is longer", "HSET rq:job:j1 data 123456", read(0), "[[[] [data]]]"},
+	})
+}
+
+// A field that is not to be large may have 1 MiB, or the limit of those that
+// are where that is more.
+func TestReadLargeFields(t *testing.T) {
+	const mib = 1 << 20
+	read := func(limit int64) func(f *fixture) string {
+		return func(f *fixture) string {
+			r, err := f.run(context.Background(), call{scriptRead, nil, f.tape().num(limit).list([]string{"j1"})})
+			if err != nil {
+				return err.Error()
+			}
+			hash := r.at(0).at(0).texts()
+			if len(hash) == 0 {
+				return fmt.Sprint("left out ", r.at(0).at(1).texts())
+			}
+			return fmt.Sprint(hash[0], " of ", len(hash[1]))
+		}
+	}
+	field := func(name string, size int) string { return "HSET rq:job:j1 " + name + " " + strings.Repeat("x", size) }
+	checkGuards(t, []guard{
+		{"1 MiB", field("origin", mib), read(64), "origin of 1048576"},
+		{"more", field("origin", mib+1), read(64), "left out [origin]"},
+		{"more, and the limit is higher", field("origin", mib+1), read(2 * mib), "origin of 1048577"},
+		{"one that is to be large, and the limit is higher", field("data", mib+1), read(2 * mib), "data of 1048577"},
 	})
 }
 
@@ -58,6 +88,7 @@ func TestFinishRareLifetimes(t *testing.T) {
 		{"intervals that are none", with("repeats_left 1 repeat_intervals nonsense"), finish(ok, "LLEN rq:queue:q"), "<nil> queued 1"},
 		{"intervals that are a number", with("repeats_left 1 repeat_intervals 10"), finish(ok, "LLEN rq:queue:q"), "<nil> queued 1"},
 		{"no intervals at all", with("repeats_left 1 repeat_intervals []"), finish(ok, "LLEN rq:queue:q"), "<nil> queued 1"},
+		{"a list of nothing", with("repeats_left 1 repeat_intervals [null]"), finish(ok, "LLEN rq:queue:q"), "<nil> queued 1"},
 		{"a ttl of nothing deletes nothing that waits", with("ttl 0"), finish(Outcome{Kind: OutcomeReturnHead}, "EXISTS rq:job:j1"), "<nil> queued 1"},
 		{"nor what is scheduled", with("ttl 0"), finish(Outcome{Kind: OutcomeRetryFree, Delay: ptr(10 * time.Second)}, "EXISTS rq:job:j1"), "<nil> scheduled 1"},
 		{"a negative ttl neither", with("ttl -5"), finish(Outcome{Kind: OutcomeReturnHead}, "EXISTS rq:job:j1"), "<nil> queued 1"},
@@ -65,6 +96,33 @@ func TestFinishRareLifetimes(t *testing.T) {
 		{"a returned Retry is a result", startedJob, finish(Outcome{Kind: OutcomeReturned, Retry: &Retry{Max: 1}}, "XLEN rq:results:j1"), "<nil> queued 1"},
 		{"a retry is none", with("retries_left 1"), finish(Outcome{Kind: OutcomeRetry, Error: "x"}, "EXISTS rq:results:j1"), "<nil> queued 0"},
 	})
+}
+
+// What becomes of a job that is to run again stands in its event.
+func TestEventsOfRepeatedJobs(t *testing.T) {
+	finish := func(f *fixture) string {
+		f.finish(Outcome{Kind: OutcomeFinish})
+		list, err := f.rdb.XRevRangeN(context.Background(), f.keyEvents(), "+", "-", 1).Result()
+		if err != nil || len(list) != 1 {
+			return "no event"
+		}
+		return fmt.Sprint(list[0].Values["reason"], ": ", list[0].Values["to"])
+	}
+	checkGuards(t, []guard{
+		{"at once", startedJob + "\nHSET rq:job:j1 repeats_left 1 repeat_intervals [0]", finish, "repeat: queued"},
+		{"in a while", startedJob + "\nHSET rq:job:j1 repeats_left 1 repeat_intervals [1]", finish, "repeat: scheduled"},
+	})
+}
+
+// A result takes Redis a tenth of what a stream's first entry usually does.
+func TestResultsTakeLittleMemory(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Start(t, redistest.RedisServer), Options{})
+	f.seed(startedJob)
+	f.finish(Outcome{Kind: OutcomeFinish, Result: 1})
+	if n := f.rdb.MemoryUsage(t.Context(), "rq:results:j1").Val(); n == 0 || n > 2000 {
+		t.Errorf("%d bytes", n)
+	}
 }
 
 func TestFinishRareDependents(t *testing.T) {
@@ -79,6 +137,7 @@ func TestFinishRareDependents(t *testing.T) {
 		{"the other parent failed, which counts for none", startedJob + child + "origin q\nHSET rq:job:p status failed", finish(OutcomeFinish), "<nil> [] [c]"},
 		{"the other parent failed, which will do", startedJob + child + "origin q allow_dependency_failures 1\nHSET rq:job:p status failed", finish(OutcomeFinish), "<nil> [c] []"},
 		{"the other parent was stopped, which won't", startedJob + child + "origin q allow_dependency_failures 1\nHSET rq:job:p status stopped", finish(OutcomeFinish), "<nil> [] [c]"},
+		{"what it depends on is of another type", startedJob + strings.Replace(child, "SADD rq:job::c:dependencies j1 p", "SET rq:job::c:dependencies x", 1) + "origin q", finish(OutcomeFinish), "<nil> [c] []"},
 		{"a child without a queue stays", startedJob + child, finish(OutcomeFinish), "<nil> [] [c]"},
 		{"one that was stopped releases none", startedJob + child + "origin q allow_dependency_failures 1", finish(OutcomeStop), "<nil> [] [c]"},
 	})
@@ -179,6 +238,12 @@ func TestFsckDigestSeesEveryChange(t *testing.T) {
 			return fmt.Sprint(same, before != f.answer(f.editCall("", probes, nil, nil, nil, nil)))
 		}
 	}
+	members := make([]string, 100)
+	for i := range members {
+		members[i] = fmt.Sprint("m", i)
+	}
+	reversed := slices.Clone(members)
+	slices.Reverse(reversed)
 	checkGuards(t, []guard{
 		{"no key", "", digest("SET k x"), "true true"},
 		{"a text", "SET k x", digest("SET k y"), "true true"},
@@ -189,10 +254,10 @@ func TestFsckDigestSeesEveryChange(t *testing.T) {
 		{"a stream", "XADD k 1-1 a b", digest("XADD k 1-2 a b"), "true true"},
 		{"the words of a list run into one another", "RPUSH k ab c", digest("DEL k\nRPUSH k a bc"), "true true"},
 		{"another type of the same words", "RPUSH k a", digest("DEL k\nSADD k a"), "true true"},
-		{"a set in another order", "SADD k a b c d e f g h", func(f *fixture) string {
+		{"a set in another order", "SADD k " + strings.Join(members, " "), func(f *fixture) string {
 			probes := []probe{{Read: cmd("CONTENT", "k"), Is: "any"}}
 			before := f.answer(f.editCall("", probes, nil, nil, nil, nil))
-			f.seed("DEL k\nSADD k h g f e d c b a")
+			f.seed("DEL k\nSADD k " + strings.Join(reversed, " "))
 			return fmt.Sprint(before == f.answer(f.editCall("", probes, nil, nil, nil, nil)))
 		}, "true"},
 		{"a hash in another order", "HSET k a 1 b 2 c 3 d 4", func(f *fixture) string {

@@ -106,3 +106,67 @@ func TestMayNotPublish(t *testing.T) {
 		t.Errorf("canceling: %v", err)
 	}
 }
+
+// What Redis refuses a script, in the words of its versions, ends the script
+// before anything is written; later it goes on to its end, because half of a
+// transition is worse than one without a part.
+func TestRefusalsInTheWordsOfRedis(t *testing.T) {
+	t.Parallel()
+	prelude, err := luaFiles.ReadFile("lua/prelude.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its second HSET is refused, or its first.
+	script := compileText(`
+		local real, refusal = redis, ''
+		local redis = { error_reply = real.error_reply, pcall = function(command, ...)
+			if command == 'HSET' then
+				return { err = refusal }
+			end
+			return real.pcall(command, ...)
+		end }
+	` + string(prelude) + `
+		return run(function()
+			refusal = take()
+			if take() == '1' then
+				w('SET', 'before', '1')
+			end
+			w('HSET', 'h', 'a', 'b')
+			w('SET', 'after', '1')
+			return 'done'
+		end)`)
+	const noRight = "NOPERM the Redis user has no permission for HSET h"
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		for _, x := range []struct {
+			refusal string
+			late    bool
+			answer  string
+			change  string
+		}{
+			{"NOPERM this user has no permissions to run the 'hset' command", false, noRight, ""},
+			{"@user_script: 5: The user executing the script can't run this command or subcommand", false, noRight, ""},
+			{"ERR The user executing the script can't run this command or subcommand", false, noRight, ""},
+			{"ERR ACL failure in script: User some has no permissions to run the 'hset' command", false, noRight, ""},
+			{"ERR The user executing the script can't run this command or subcommand", true, noRight, "+ after = 1\n+ before = 1\n+ docsvc:refused HSET = 1"},
+			{"OOM command not allowed when used memory > 'maxmemory'.", false, "OOM command not allowed when used memory > 'maxmemory'.", ""},
+			{"OOM command not allowed when used memory > 'maxmemory'.", true, "done", "+ after = 1\n+ before = 1\n+ docsvc:refused HSET = 1"},
+			{"WRONGTYPE Operation against a key holding the wrong kind of value", false, "done", "+ after = 1\n+ docsvc:refused HSET = 1"},
+			{"ERR hash value is not an integer", false, "done", "+ after = 1\n+ docsvc:refused HSET = 1"},
+		} {
+			if err := f.rdb.FlushDB(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			wantChange(t, f.change(func() {
+				r, err := f.run(t.Context(), call{script, nil, f.tape().str(x.refusal).flag(x.late)})
+				answer := r.text()
+				if err != nil {
+					answer = err.Error()
+				}
+				if answer != x.answer {
+					t.Errorf("%s (late: %v): %s, want %s", x.refusal, x.late, answer, x.answer)
+				}
+			}), x.change)
+		}
+	})
+}

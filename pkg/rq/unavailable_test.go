@@ -79,10 +79,14 @@ func every(ctx context.Context, c *Client) map[string]func() error {
 			_, err := c.Heartbeat(ctx, []WorkerBeat{{Name: "w1"}}, []Beat{{Execution: e1}})
 			return err
 		},
-		"cancel":   func() error { _, err := c.Cancel(ctx, "j2"); return err },
-		"requeue":  func() error { _, err := c.Requeue(ctx, "j3", RequeueOptions{}); return err },
-		"recover":  func() error { _, err := c.RecoverExpired(ctx, []string{"q"}); return err },
-		"due":      func() error { _, _, err := c.MoveDue(ctx, []string{"q"}, time.Time{}); return err },
+		"cancel":  func() error { _, err := c.Cancel(ctx, "j2"); return err },
+		"requeue": func() error { _, err := c.Requeue(ctx, "j3", RequeueOptions{}); return err },
+		"recover": func() error { _, err := c.RecoverExpired(ctx, []string{"q"}); return err },
+		"due":     func() error { _, _, err := c.MoveDue(ctx, []string{"q"}, time.Time{}); return err },
+		"apply":   func() error { return c.Apply(ctx, nil, []Effect{ZAdd("gone", 1, "d")}, nil) },
+		"apply, deleting nothing": func() error {
+			return c.Apply(ctx, nil, []Effect{ZAdd("gone", 1, "d"), Del("doc").When(Guard{Key: "nobody"})}, nil)
+		},
 		"register": func() error { return c.RegisterWorkers(ctx, []WorkerBirth{{Name: "w9", Queues: []string{"q"}}}) },
 	}
 }

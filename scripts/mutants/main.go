@@ -46,7 +46,7 @@ func main() {
 	flag.StringVar(&o.page, "page", "", "write the table of all that was found of the scripts as they are to this Markdown file")
 	flag.IntVar(&o.workers, "j", runtime.NumCPU(), "how many mutants at a time")
 	flag.BoolVar(&o.fresh, "fresh", false, "try all again")
-	flag.BoolVar(&o.quick, "quick", false, "only the tests that are nearest to the script, on the in-process engine")
+	flag.BoolVar(&o.quick, "quick", false, "only the tests that are nearest to the script, on the in-process engine and a redis-server")
 	flag.BoolVar(&o.list, "list", false, "only list the mutants")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-const pageHead = `# Mutants: is every guard of the scripts tested?
+const pageTitle = "# Mutants: is every guard of the scripts tested?\n\n"
 
-` + "`make mutants`" + ` changes one thing at a time in a Lua script of the queue or of documents, runs the tests, and wants one to fail. The whole run
+const pageHead = "`make mutants`" + ` changes one thing at a time in a Lua script of the queue or of documents, runs the tests, and wants one to fail. The whole run
 takes one to two hours on two cores; ` + "`make mutants SCRIPT=claim.lua,finish.lua`" + ` tries some scripts, and what was killed before is not tried again while
 its script is the same (` + "`FRESH=1`" + ` does). It needs a redis-server for what the in-process engine can't show. What it changes:
 
@@ -30,7 +30,7 @@ A row tells only of the script's present text: once a byte of it changes, all it
 | killed | a test failed with it, and failed again when it ran alone |
 | equivalent | those with a reason in the list; not tried |
 | survived all | every test of the package passed with it, on the in-process engine and a redis-server, but those that only add load |
-| survived nearest | the tests that are nearest to the script and the model passed on the in-process engine (` + "`ARGS=-quick`" + `); the others were not run |
+| survived nearest | the tests that are nearest to the script passed, on the in-process engine and a redis-server (` + "`ARGS=-quick`" + `); the others were not run |
 | not tried | no run has had it since the script changed |
 
 `
@@ -39,7 +39,6 @@ A row tells only of the script's present text: once a byte of it changes, all it
 // as they are.
 func (r *report) markdown(all []mutant) string {
 	var b strings.Builder
-	b.WriteString(pageHead)
 	b.WriteString("| script | mutants | killed | equivalent | survived all | survived nearest | not tried |\n|---|---|---|---|---|---|---|\n")
 	total, left := newTally("**all**"), []string(nil)
 	for list := all; len(list) > 0; {
@@ -60,7 +59,7 @@ func (r *report) markdown(all []mutant) string {
 	if len(left) > 0 {
 		b.WriteString("\nThe survivors, and which tests they passed:\n\n" + strings.Join(left, ""))
 	}
-	return b.String()
+	return pageTitle + total.sentence() + pageHead + b.String()
 }
 
 // fates in the order of the columns.
@@ -86,6 +85,16 @@ type tally struct {
 }
 
 func newTally(name string) tally { return tally{name, map[string]int{}} }
+
+// sentence is the whole in words.
+func (t tally) sentence() string {
+	sum := 0
+	for _, n := range t.of {
+		sum += n
+	}
+	return fmt.Sprintf("**Of %d mutants of the Lua scripts a test kills %d, %d are equivalent, each with its reason; %d survive and %d have not been tried.**\n\n",
+		sum, t.of["killed"], t.of["equivalent"], t.of[passedAll]+t.of[passedNearest], t.of["not tried"])
+}
 
 func (t tally) row() string {
 	sum, cells := 0, ""

@@ -26,23 +26,23 @@ type suite struct {
 var narrow = map[string]string{
 	"after":      "List|Search",
 	"audit":      "Ledger|Lost|Audit",
-	"apply":      "Apply|Guards|Conditions|Effects|ClaimedKeys",
-	"cancel":     "Cancel|Dependent",
+	"apply":      "Refusing|Full|Apply|Guards|Conditions|Effects|ClaimedKeys",
+	"cancel":     "Cancel|Dependent|Full",
 	"claim":      "Claim|AnyJob",
-	"delete":     "Delete",
+	"delete":     "Delete|Full",
 	"due":        "Due|Scheduler",
-	"empty":      "Empty",
+	"empty":      "Empty|Full",
 	"expired":    "Recover|Maintenance",
 	"finish":     "Finish|Conditions|Effects|Guards|ClaimedKeys",
 	"fsck_edit":  "Fsck",
 	"fsck_look":  "Fsck",
 	"group":      "Groups",
-	"heartbeat":  "Heartbeat",
+	"heartbeat":  "Heartbeat|Full",
 	"inspect":    "QueueInfo|Wrong|OtherTypes",
-	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete|AnyJob|AnyRegistry|JobsReads|Results|Maintenance|DoesNotLoad|Spec|ReadRare",
+	"job":        "Finish|Requeue|Dependent|Repeat|MoveDue|TestEnqueue|Cancel|Delete|AnyJob|AnyRegistry|JobsReads|Results|Maintenance|DoesNotLoad|Spec|ReadRare|ReadLarge|HugeFields|EventsOf|Stop|Publish",
 	"list":       "ListPages|AnyRegistry|Executions|WorkerRare",
 	"maintain":   "Maintenance",
-	"prelude":    "TimesOf|Rare|Apply|Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes",
+	"prelude":    "TimesOf|Rare|Apply|Keys|Effects|Guards|Conditions|TestEnqueue|TestFinish|Script|Repeated|Claim|Refusing|OtherTypes|WrongTypes|Permission|Refus|Full|Streams",
 	"progress":   "Progress|Effects",
 	"pulse":      "Recover|Heartbeat|Outage",
 	"read":       "JobsReads|AnyJob",
@@ -61,14 +61,14 @@ var narrow = map[string]string{
 const heavy = "HugePayload|FsckFindsNothing"
 
 // suitesFor answers the tests that a script's mutants must get through, in
-// order: the nearest, the model, the nearest on a redis-server, and all.
+// order: the nearest, those on a redis-server, the model, and all.
 func suitesFor(script string) []suite {
 	name := strings.TrimSuffix(filepath.Base(script), ".lua")
 	first := narrow[name]
 	if first == "" {
 		first = "(?i)" + name
 	}
-	return []suite{{first, false, 2 * time.Minute}, {"Model", false, 2 * time.Minute}, {first, true, 3 * time.Minute}, {"", false, 5 * time.Minute}}
+	return []suite{{first, false, 2 * time.Minute}, {first, true, 3 * time.Minute}, {"Model", false, 2 * time.Minute}, {"", false, 10 * time.Minute}}
 }
 
 // bench runs mutants of one package.
@@ -76,7 +76,7 @@ type bench struct {
 	source string // directory of the package, where its tests run
 	binary string
 	few    string // see fewPrograms
-	quick  bool   // only the nearest tests
+	quick  bool   // only the nearest tests, on both engines
 }
 
 // suites are those that a mutant of the script is tried with.

@@ -10,22 +10,16 @@
 -- Returns a flat list of members and scores.
 local key, from = KEYS[1], 0
 if ARGV[2] then
-  local rank = redis.call('ZREVRANK', key, ARGV[3])
-  if rank then
-    from = rank + 1
-  else
-    -- Ranks low to high-1 have the same score: search the first smaller member.
-    local low = redis.call('ZCOUNT', key, '(' .. ARGV[2], '+inf')
-    local high = low + redis.call('ZCOUNT', key, ARGV[2], ARGV[2])
-    while low < high do
-      local middle = math.floor((low + high) / 2)
-      if redis.call('ZREVRANGE', key, middle, middle)[1] < ARGV[3] then
-        high = middle
-      else
-        low = middle + 1
-      end
+  -- Ranks from to high-1 have the same score: search the first smaller member.
+  from = redis.call('ZCOUNT', key, '(' .. ARGV[2], '+inf')
+  local high = from + redis.call('ZCOUNT', key, ARGV[2], ARGV[2])
+  while from < high do
+    local middle = math.floor((from + high) / 2)
+    if redis.call('ZREVRANGE', key, middle, middle)[1] < ARGV[3] then
+      high = middle
+    else
+      from = middle + 1
     end
-    from = low
   end
 end
 return redis.call('ZREVRANGE', key, from, from + ARGV[1] - 1, 'WITHSCORES')

@@ -17,7 +17,8 @@
 -- of id, state and what was put right: "index" (an entry was missing),
 -- "place" (it stood in the index of another state), "ledger" (the set of the
 -- accepted lacked it), and with an empty id "counters" (those were gone); and
--- a list of ids without a record.
+-- a list of ids whose record has no status, if it is there at all: the caller
+-- looks again.
 local counters, accepted, unaccepted, lost, all = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local walked, n = ARGV[3], tonumber(ARGV[4])
 local known = {}
@@ -62,7 +63,7 @@ local function check(id, score, state, queued)
     redis.call('ZADD', index, score, id)
     redis.call('ZADD', all, score, id)
   end
-  if walked ~= '' and walked ~= state and redis.call('ZSCORE', ARGV[2] .. walked, id) then
+  if walked ~= state and redis.call('ZSCORE', ARGV[2] .. walked, id) then
     mend(id, state, 'place')
     redis.call('ZREM', ARGV[2] .. walked, id)
   end
@@ -86,12 +87,8 @@ if expected() < there then
 end
 for i = 5 + n, #ARGV, 2 do
   local record = redis.pcall('HMGET', ARGV[1] .. ARGV[i], 'status', 'queued_at')
-  if record.err then
-    -- a key of another type: the sweep says so
-  elseif not record[1] then
-    if redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then
-      missing[#missing + 1] = ARGV[i]
-    end
+  if not record[1] then
+    missing[#missing + 1] = ARGV[i]
   elseif known[record[1]] then
     check(ARGV[i], ARGV[i + 1], record[1], record[2])
   end

@@ -73,9 +73,7 @@ local function main()
     w('EXPIRE', K.slot(worker), '86400')
     w('HSET', K.job(j), 'last_heartbeat', now, 'status', 'started', 'started_at', now, 'worker_name', worker)
     w('PERSIST', K.job(j))
-    if r('EXISTS', K.intermediate(from)) == 1 then
-      w('LREM', K.intermediate(from), '1', j)
-    end
+    w('LREM', K.intermediate(from), '1', j)
     return q
   end
 

@@ -70,7 +70,7 @@ local function put(token, s)
   decide(s.effects)
 
   local to = s.when ~= '' and 'scheduled' or unmet(s.parents) and 'deferred' or 'queued'
-  event({ 'job', s.id, 'queue', s.queue, 'from', exists and status or '', 'to', to, 'reason', s.reason }, s.labels)
+  event({ 'job', s.id, 'queue', s.queue, 'from', status or '', 'to', to, 'reason', s.reason }, s.labels)
   receipt(token)
   claimkeys(s.conditions)
   if s.unique == 'active' then

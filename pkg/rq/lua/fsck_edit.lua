@@ -23,29 +23,28 @@
 --                        force is 1
 
 local function flat(key)
-  local t = redis.call('TYPE', key)
-  t = type(t) == 'table' and t.ok or t
+  local t = r('TYPE', key).ok
   if t == 'none' then
     return nil
   end
   local items = {}
   if t == 'string' then
-    items = { redis.call('GET', key) }
+    items = { r('GET', key) }
   elseif t == 'list' then
-    items = redis.call('LRANGE', key, '0', '-1')
+    items = r('LRANGE', key, '0', '-1')
   elseif t == 'set' then
-    items = redis.call('SMEMBERS', key)
+    items = r('SMEMBERS', key)
     table.sort(items)
   elseif t == 'hash' then
-    local all = redis.call('HGETALL', key)
+    local all = r('HGETALL', key)
     for i = 1, #all, 2 do
       items[#items + 1] = #all[i] .. ':' .. all[i] .. all[i + 1]
     end
     table.sort(items)
   elseif t == 'zset' then
-    items = redis.call('ZRANGE', key, '0', '-1', 'WITHSCORES')
+    items = r('ZRANGE', key, '0', '-1', 'WITHSCORES')
   elseif t == 'stream' then
-    for _, e in ipairs(redis.call('XRANGE', key, '-', '+')) do
+    for _, e in ipairs(r('XRANGE', key, '-', '+')) do
       items[#items + 1] = e[1]
       for _, v in ipairs(e[2]) do
         items[#items + 1] = v
@@ -111,7 +110,7 @@ local function main()
     commands[i] = takelist()
   end
   local fields, labels, effects = takelist(), takelist(), takeeffects()
-  if token ~= '' and done(token) then
+  if done(token) then
     return { 'ok', {} }
   end
   local values = {}

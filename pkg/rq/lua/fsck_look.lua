@@ -28,8 +28,8 @@ local function parents(j)
   for _, p in ipairs(r('SMEMBERS', K.dependencies(j)) or {}) do
     add(p)
   end
-  local ok, named = pcall(cjson.decode, get(j, 'dependency_ids') or '[]')
-  if ok and type(named) == 'table' then
+  local _, named = pcall(cjson.decode, get(j, 'dependency_ids') or '[]')
+  if type(named) == 'table' then
     for _, p in ipairs(named) do
       add(p)
     end
@@ -41,13 +41,13 @@ local function look(j, fields)
   local key = K.job(j)
   local values = redis.pcall('HMGET', key, unpack(fields))
   if failed(values) then
-    return { redis.call('TYPE', key) }
+    return { r('TYPE', key) }
   end
   local status, q = get(j, 'status'), get(j, 'origin') or ''
   if not status and r('EXISTS', key) == 0 then
     return {}
   end
-  local data = redis.call('HEXISTS', key, 'data') == 1 and redis.call('HSTRLEN', key, 'data') or -1
+  local data = r('HEXISTS', key, 'data') == 1 and r('HSTRLEN', key, 'data') or -1
   if not active[status or ''] then
     return { '', values, data, false, false, {}, {} }
   end

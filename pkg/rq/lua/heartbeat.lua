@@ -64,7 +64,7 @@ local function main()
         w('HSET', K.execution(j, e), 'id', e, 'created_at', began, 'worker_name', worker)
       end
       w('EXPIRE', K.execution(j, e), int(ttl))
-      w('ZADD', K.wip(q), 'XX', int(sec + ttl), member)
+      w('ZADD', K.wip(q), int(sec + ttl), member)
       w('ZADD', K.executions(j), int(sec + ttl + 60), e)
       w('EXPIRE', K.executions(j), int(ttl + 60))
       w('HSET', K.job(j), 'last_heartbeat', iso())

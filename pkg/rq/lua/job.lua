@@ -37,7 +37,7 @@ local function load(j, limit)
         names[#names + 1] = f
       end
     end
-    values = #names > 0 and r('HMGET', key, unpack(names)) or {}
+    values = r('HMGET', key, unpack(names)) or {}
   end
   local flat, most = {}, math.max(limit, 1048576)
   for i, f in ipairs(names) do
@@ -137,25 +137,20 @@ local function tellstop(worker, j)
   if err and not written then
     forbid(err, 'PUBLISH', K.pubsub(worker))
   end
-  return not err and heard or 0
+  return heard
 end
 
 -- result appends to the results stream. The first entry of a stream is built
 -- in a scratch key and copied, which packs it tightly (0.4 KB, not 4.3 KB);
--- where COPY is refused it is added in place.
+-- where there is a stream already, or COPY is refused, it is added in place.
 local function result(j, fields)
-  local key = K.results(j)
-  if r('EXISTS', key) == 0 then
-    local scratch = K.scratch(j)
-    redis.pcall('DEL', scratch)
-    w('XADD', scratch, 'MAXLEN', '10', '*', unpack(fields))
-    local copied = redis.pcall('COPY', scratch, key)
-    redis.pcall('DEL', scratch)
-    if copied == 1 then
-      return
-    end
+  local key, scratch = K.results(j), K.scratch(j)
+  w('XADD', scratch, '*', unpack(fields))
+  local copied = redis.pcall('COPY', scratch, key)
+  redis.pcall('DEL', scratch)
+  if copied ~= 1 then
+    w('XADD', key, 'MAXLEN', '10', '*', unpack(fields))
   end
-  w('XADD', key, 'MAXLEN', '10', '*', unpack(fields))
 end
 
 -- met reports whether child may run as far as its dependencies other than
@@ -164,8 +159,8 @@ end
 local function met(child, parent, tolerant)
   local cursor = '0'
   repeat
-    local page = r('SSCAN', K.dependencies(child), cursor, 'COUNT', '100')
-    for _, p in ipairs(page and page[2] or {}) do
+    local page = r('SSCAN', K.dependencies(child), cursor, 'COUNT', '100') or { '0', {} }
+    for _, p in ipairs(page[2]) do
       if p ~= parent then
         local s = get(p, 'status')
         if s and s ~= 'finished' and not (tolerant and s == 'failed') then
@@ -173,7 +168,7 @@ local function met(child, parent, tolerant)
         end
       end
     end
-    cursor = page and page[1] or '0'
+    cursor = page[1]
   until cursor == '0'
   return true
 end
@@ -186,14 +181,14 @@ local function release(child, q, front)
 end
 
 -- freed reports whether child waited, and was released as what it waits for is
--- met; parent is then of the status, or nil when no parent has just ended.
+-- met; parent is then finished or failed, or nil when none has just ended.
 local function freed(child, parent, status)
   local had = r('HMGET', K.job(child), 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front') or {}
   local q, tolerant = nonempty(had[2]), had[3] == '1'
   if had[1] ~= 'deferred' or not q then
     return false
   end
-  local allowed = not parent or status == 'finished' or (status == 'failed' and tolerant)
+  local allowed = not parent or status == 'finished' or tolerant
   if not allowed or not met(child, parent, tolerant) then
     return false
   end
@@ -207,22 +202,11 @@ end
 -- parent is run twice. Redis answers nobody else meanwhile, so that each child
 -- costs as few commands as it can.
 local function dependents(parent, status)
-  local gone = {}
-  local function forget()
-    if #gone > 0 then
-      w('SREM', K.dependents(parent), unpack(gone))
-      gone = {}
-    end
-  end
   for _, child in ipairs(r('SMEMBERS', K.dependents(parent)) or {}) do
     if freed(child, parent, status) then
-      gone[#gone + 1] = child
-      if #gone == 1000 then
-        forget()
-      end
+      w('SREM', K.dependents(parent), child)
     end
   end
-  forget()
 end
 
 -- repeated enqueues a finished job again that has repeats left (rq/repeat.py):
@@ -233,11 +217,11 @@ local function repeated(j, q)
   if not left or left <= 0 then
     return nil
   end
-  local ok, intervals = pcall(cjson.decode, get(j, 'repeat_intervals') or '[0]')
-  if not ok or type(intervals) ~= 'table' or #intervals == 0 then
-    intervals = { 0 }
+  local _, intervals = pcall(cjson.decode, get(j, 'repeat_intervals') or '')
+  if type(intervals) ~= 'table' then
+    intervals = {}
   end
-  local interval = tonumber(intervals[left] or intervals[#intervals]) or 0
+  local interval = tonumber(intervals[left] or intervals[#intervals] or 0) or 0
   event({ 'job', j, 'queue', q, 'from', 'finished', 'to', interval > 0 and 'scheduled' or 'queued',
     'reason', 'repeat' })
   w('HSET', K.job(j), 'repeats_left', int(left - 1))

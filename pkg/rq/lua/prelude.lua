@@ -142,7 +142,7 @@ local function forbid(err, command, key)
   end
   local what = 'NOPERM the Redis user has no permission for ' .. command .. ' ' .. (key or '')
   if not written then
-    error('@@' .. what, 0)
+    error(what, 0)
   end
   forbidden = forbidden or what
 end
@@ -176,7 +176,7 @@ local function w(...)
   end
   forbid(err, ...)
   if not written and not string.find(err, 'WRONGTYPE', 1, true) and not string.find(err, '^ERR ') then
-    error('@@' .. err, 0)
+    error(err, 0)
   end
   redis.pcall('HINCRBY', K.refused, (...), '1')
   return nil
@@ -186,33 +186,20 @@ end
 -- every engine.
 local function run(main)
   local ok, x = pcall(main)
-  if ok and forbidden then
-    return redis.error_reply(forbidden)
-  elseif ok then
+  if ok and not forbidden then
     return x
   end
-  if type(x) == 'table' and x.err then
-    x = x.err
-  end
-  x = tostring(x)
-  if string.sub(x, 1, 2) == '@@' then
-    return redis.error_reply(string.sub(x, 3))
-  end
-  return redis.error_reply('ERR script: ' .. x)
+  return redis.error_reply(forbidden or x)
 end
 
 -- is reports whether key is of the type, or missing.
 local function is(key, kind)
-  local t = r('TYPE', key)
-  t = type(t) == 'table' and t.ok or t
+  local t = (r('TYPE', key) or {}).ok
   return t == 'none' or t == kind
 end
 
 local function nonempty(v)
-  if v == '' or v == false then
-    return nil
-  end
-  return v
+  return v ~= '' and v or nil
 end
 
 -- Guards, conditions and effects; see Guard, Condition and Effect in Go.
@@ -311,8 +298,6 @@ local function apply(effects)
       else
         w('XADD', e.key, 'MAXLEN', '~', e.args[1], '*', unpack(e.args, 2))
       end
-    elseif e.op == 'SETNX' then
-      w('SET', e.key, e.args[1], 'NX')
     else
       w(e.op, e.key, unpack(e.args))
     end
