@@ -77,7 +77,7 @@ func (d *document) apart() error {
 		case "footer":
 			err = d.margin(r.Target, block.Footer, seen)
 		}
-		if err := d.tolerate(err, r.Type); err != nil {
+		if err := ooxml.Tolerate(d.sink, err, r.Type); err != nil {
 			return err
 		}
 	}
@@ -168,7 +168,7 @@ func (d *document) graphic(id string) error {
 	err := d.pkg.Read(d.ctx, r.Target, func(x *ooxml.Reader, _ ooxml.Token) error {
 		return labels(x, &lines)
 	})
-	if err := d.tolerate(err, "graphic"); err != nil {
+	if err := ooxml.Tolerate(d.sink, err, "graphic"); err != nil {
 		return err
 	}
 	return d.aside(block.Block{Kind: block.TextBox, Text: strings.Join(lines, "\n")})
@@ -222,12 +222,12 @@ func (s *story) altChunk(id string) error {
 	d.nested++
 	rc, err := d.pkg.Part(r.Target)
 	if err != nil {
-		return d.tolerate(err, "embedded text")
+		return ooxml.Tolerate(d.sink, err, "embedded text")
 	}
 	defer func() { _ = rc.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(rc, maxChunk+1))
 	if err != nil {
-		return d.tolerate(err, "embedded text")
+		return ooxml.Tolerate(d.sink, err, "embedded text")
 	}
 	if len(raw) > maxChunk {
 		return d.sink.Warn(block.TextIncomplete + "an embedded text of more than 4 MiB was not read")

@@ -5,11 +5,8 @@ package docx
 
 import (
 	"context"
-	"errors"
 	"os"
-	"strings"
 
-	"github.com/docsvc/docsvc/pkg/extract/archive"
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
@@ -27,11 +24,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	if n, _ := f.ReadAt(head, 0); string(head[:n]) == oleMagic {
 		return block.Errorf(block.CodeEncrypted, "This document is encrypted with a password or has an old Office format. Save it without a password, as DOCX.")
 	}
-	a, err := archive.Open(f, size, archive.LimitsOf(o))
-	if err != nil {
-		return err
-	}
-	pkg, err := ooxml.Open(ctx, a)
+	pkg, err := ooxml.OpenFile(ctx, f, size, o)
 	if err != nil {
 		return err
 	}
@@ -63,7 +56,7 @@ func (d *document) parse() error {
 	if err != nil {
 		return err
 	}
-	if err := d.findMain(root); err != nil {
+	if d.main, err = d.pkg.MainPart(root, ooxml.Document()); err != nil {
 		return err
 	}
 	if d.rels, err = d.pkg.Relationships(d.ctx, d.main); err != nil {
@@ -95,27 +88,6 @@ func (d *document) parse() error {
 	return d.sink.PageDone(1, 1)
 }
 
-// findMain finds the main part: by the package's relationships, else under
-// its usual name.
-func (d *document) findMain(root []ooxml.Relationship) error {
-	for _, r := range root {
-		if r.Type == "officeDocument" && d.pkg.Has(r.Target) {
-			d.main = r.Target
-			break
-		}
-	}
-	if d.main == "" {
-		d.main = "word/document.xml"
-	}
-	if !d.pkg.Has(d.main) {
-		return block.Errorf(block.CodeCorrupt, "This document is damaged: it has no main part.")
-	}
-	if t := d.pkg.ContentType(d.main); strings.Contains(t, "spreadsheetml") || strings.Contains(t, "presentationml") {
-		return block.Errorf(block.CodeUnsupported, "This is an Office document, but not a text document (%s).", t)
-	}
-	return nil
-}
-
 // definitions reads styles and lists. Without them the text is still there,
 // so damage is only noted.
 func (d *document) definitions() error {
@@ -128,24 +100,12 @@ func (d *document) definitions() error {
 		case r.Type == "numbering":
 			err = d.pkg.Read(d.ctx, r.Target, d.lists.read)
 		}
-		if err := d.tolerate(err, r.Type); err != nil {
+		if err := ooxml.Tolerate(d.sink, err, r.Type); err != nil {
 			return err
 		}
 	}
 	d.lists.link(d.styles)
 	return nil
-}
-
-// tolerate turns damage in a secondary part into a warning.
-func (d *document) tolerate(err error, what string) error {
-	var e *block.Error
-	switch {
-	case err == nil || errors.Is(err, archive.ErrNoPart):
-		return nil
-	case errors.As(err, &e) && e.Code == block.CodeCorrupt:
-		return d.sink.Warn(block.TextIncomplete + "the document's " + what + " can't be read. " + e.Message)
-	}
-	return err
 }
 
 // body reads the main part. Once there is some text, damage further on makes
@@ -165,7 +125,7 @@ func (d *document) body() error {
 	if d.blocks == 0 {
 		return err
 	}
-	return d.tolerate(err, "text after the part read")
+	return ooxml.Tolerate(d.sink, err, "text after the part read")
 }
 
 // put gives a block of the body to the sink.

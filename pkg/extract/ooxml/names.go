@@ -24,6 +24,7 @@ var namespaces = map[string]string{
 	"http://schemas.microsoft.com/office/powerpoint/2018/8/main":                "p188",
 	"http://schemas.openxmlformats.org/spreadsheetml/2006/main":                 "x",
 	"http://purl.oclc.org/ooxml/spreadsheetml/main":                             "x",
+	"http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments":   "x18",
 	"http://schemas.microsoft.com/office/drawing/2014/chartex":                  "cx",
 	"http://schemas.microsoft.com/office/drawing/2010/main":                     "a14",
 	"http://schemas.microsoft.com/office/word/2010/wordprocessingShape":         "wps",

@@ -98,7 +98,7 @@ func (d *document) commentAuthors(rels []ooxml.Relationship) error {
 				return nil
 			})
 		})
-		if _, damaged := damage(err); err != nil && !damaged && !errors.Is(err, archive.ErrNoPart) {
+		if _, damaged := ooxml.Damage(err); err != nil && !damaged && !errors.Is(err, archive.ErrNoPart) {
 			return err // names alone are no text
 		}
 	}

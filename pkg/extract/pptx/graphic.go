@@ -65,7 +65,23 @@ func (s *slide) secondary(part, what string, read func(*ooxml.Reader, ooxml.Toke
 	if part == "" {
 		return nil
 	}
-	return s.d.tolerate(s.d.pkg.Read(s.d.ctx, part, read), what+" on slide "+strconv.Itoa(s.n))
+	return ooxml.Tolerate(s.d.sink, s.d.pkg.Read(s.d.ctx, part, read), what+" on slide "+strconv.Itoa(s.n))
+}
+
+// chart reads a chart's part: its titles as a paragraph, its data as tables.
+func (s *slide) chart(x *ooxml.Reader, _ ooxml.Token) error {
+	c, err := ooxml.ReadChart(x)
+	if len(c.Titles) > 0 {
+		if err := s.put(block.Block{Kind: block.Paragraph, Text: strings.Join(c.Titles, "\n")}); err != nil {
+			return err
+		}
+	}
+	for _, rows := range c.Tables {
+		if err := s.put(block.Block{Kind: block.Table, Rows: rows, HeaderRow: len(rows) > 1}); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // table reads an a:tbl.

@@ -101,11 +101,11 @@ func (d *document) layoutOf(part string, isMaster bool) (*layout, error) {
 			return nil
 		})
 	})
-	if err := d.tolerate(err, "layout of slides"); err != nil || isMaster {
+	if err := ooxml.Tolerate(d.sink, err, "layout of slides"); err != nil || isMaster {
 		return l, err
 	}
 	rels, err := d.pkg.Relationships(d.ctx, part)
-	if err := d.tolerate(err, "layout of slides"); err != nil {
+	if err := ooxml.Tolerate(d.sink, err, "layout of slides"); err != nil {
 		return l, err
 	}
 	for _, r := range rels {

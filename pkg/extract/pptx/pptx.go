@@ -28,11 +28,7 @@ const maxSlides = 20000
 
 // Parse reads f and reports its blocks to sink. It is a block.Parser.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
-	a, err := archive.Open(f, size, archive.LimitsOf(o))
-	if err != nil {
-		return err
-	}
-	pkg, err := ooxml.Open(ctx, a)
+	pkg, err := ooxml.OpenFile(ctx, f, size, o)
 	if err != nil {
 		return err
 	}
@@ -65,7 +61,7 @@ func (d *document) parse(maxPages int) error {
 	if err != nil {
 		return err
 	}
-	if err := d.findMain(root); err != nil {
+	if d.main, err = d.pkg.MainPart(root, ooxml.Presentation()); err != nil {
 		return err
 	}
 	rels, err := d.pkg.Relationships(d.ctx, d.main)
@@ -118,27 +114,6 @@ func (d *document) verdict() error {
 	return block.Errorf(block.CodeNoText, "This presentation has no text.")
 }
 
-// findMain finds the main part: by the package's relationships, else under
-// its usual name.
-func (d *document) findMain(root []ooxml.Relationship) error {
-	for _, r := range root {
-		if r.Type == "officeDocument" && d.pkg.Has(r.Target) {
-			d.main = r.Target
-			break
-		}
-	}
-	if d.main == "" {
-		d.main = "ppt/presentation.xml"
-	}
-	if !d.pkg.Has(d.main) {
-		return block.Errorf(block.CodeCorrupt, "This presentation is damaged: it has no main part.")
-	}
-	if t := d.pkg.ContentType(d.main); strings.Contains(t, "spreadsheetml") || strings.Contains(t, "wordprocessingml") {
-		return block.Errorf(block.CodeUnsupported, "This is an Office document, but not a presentation (%s).", t)
-	}
-	return nil
-}
-
 // order reads which slides there are. A list that breaks off is used as far as
 // it goes.
 func (d *document) order(rels []ooxml.Relationship) error {
@@ -162,7 +137,7 @@ func (d *document) order(rels []ooxml.Relationship) error {
 	if len(d.slides) == 0 {
 		return err
 	}
-	return d.tolerate(err, "list of slides")
+	return ooxml.Tolerate(d.sink, err, "list of slides")
 }
 
 // targets are the parts that relationships lead to, by id.
@@ -174,26 +149,6 @@ func targets(rels []ooxml.Relationship) map[string]string {
 		}
 	}
 	return m
-}
-
-// tolerate turns damage in a secondary part into a warning.
-func (d *document) tolerate(err error, what string) error {
-	if why, ok := damage(err); ok {
-		return d.sink.Warn(block.TextIncomplete + "the " + what + " can't be read. " + why)
-	}
-	if errors.Is(err, archive.ErrNoPart) {
-		return nil
-	}
-	return err
-}
-
-// damage tells what is wrong with one part from what ends the parse.
-func damage(err error) (why string, ok bool) {
-	var e *block.Error
-	if errors.As(err, &e) && e.Code == block.CodeCorrupt {
-		return e.Message, true
-	}
-	return "", false
 }
 
 // page reads slide n. What is wrong with it alone doesn't keep the others.
@@ -208,7 +163,7 @@ func (d *document) page(n int) error {
 	}
 	s := &slide{d: d, n: n, name: d.slides[n-1]}
 	err := s.read()
-	why, damaged := damage(err)
+	why, damaged := ooxml.Damage(err)
 	switch {
 	case errors.Is(err, archive.ErrNoPart):
 		why, damaged = "This slide isn't in the file.", true

@@ -27,7 +27,7 @@ func (w *workbook) definitions(rels []ooxml.Relationship) error {
 		case r.Type == "styles":
 			err = w.pkg.Read(w.ctx, r.Target, w.styles)
 		}
-		if err := w.tolerate(err, "list of "+r.Type); err != nil {
+		if err := ooxml.Tolerate(w.sink, err, "list of "+r.Type); err != nil {
 			return err
 		}
 	}

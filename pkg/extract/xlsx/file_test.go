@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ type book struct {
 	styles  string            // content of the styles
 	props   string            // attributes of workbookPr
 	parts   map[string]string // further parts below xl/, whole
+	rels    map[string]string // further relationships of the workbook
 }
 
 type tab struct {
@@ -48,6 +50,7 @@ func (b book) pack(t testing.TB) []byte {
 		all["xl/"+name] = `<worksheet ` + xNS + `><sheetData>` + s.data + `</sheetData></worksheet>`
 		all["xl/"+strings.Replace(name, "worksheets/", "worksheets/_rels/", 1)+".rels"] = relations(s.rels)
 	}
+	maps.Copy(rels, b.rels)
 	all["xl/workbook.xml"] = `<workbook ` + xNS + `><workbookPr ` + b.props + `/><sheets>` + list + `</sheets></workbook>`
 	all["xl/_rels/workbook.xml.rels"] = relations(rels)
 	for name, content := range b.parts {

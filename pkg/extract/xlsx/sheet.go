@@ -1,8 +1,6 @@
 package xlsx
 
 import (
-	"cmp"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -17,8 +15,9 @@ type sheet struct {
 	n     int
 	ref   sheetRef
 	table grid.Table
-	last  int // number of the row read last
-	given int // blocks and asides given to the sink
+	last  int  // number of the row read last
+	bare  bool // it has no cells: it is its drawing, and charts are read in full
+	given int  // blocks and asides given to the sink
 }
 
 func (s *sheet) read() error {
@@ -51,6 +50,7 @@ func (s *sheet) read() error {
 	if err != nil {
 		return err
 	}
+	s.bare = s.given == 0
 	return s.beside(rels)
 }
 
@@ -166,136 +166,4 @@ func (s *sheet) cell(x *ooxml.Reader, t ooxml.Token, c *grid.Cell) error {
 		c.Text = block.Tidy(f.Number(strings.TrimSpace(raw), s.w.since04))
 	}
 	return nil
-}
-
-// beside reads what belongs to a sheet but stands in no cell.
-func (s *sheet) beside(rels []ooxml.Relationship) error {
-	for _, r := range rels {
-		if r.External {
-			continue
-		}
-		var err error
-		switch r.Type {
-		case "comments":
-			err = s.w.pkg.Read(s.w.ctx, r.Target, s.comments)
-		case "drawing":
-			err = s.drawing(r.Target)
-		}
-		if err := s.w.tolerate(err, fmt.Sprintf("%s of sheet %q", r.Type, s.ref.name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// comments reads the notes on cells. Of a conversation Excel keeps the text
-// here, too, below a notice for programs that don't know such things.
-func (s *sheet) comments(x *ooxml.Reader, _ ooxml.Token) error {
-	var authors []string
-	return x.Children(func(t ooxml.Token) error {
-		return x.Children(func(t ooxml.Token) error {
-			switch t.Name {
-			case "x:author":
-				name, err := x.Content(maxText)
-				if name = oneLine(name); strings.HasPrefix(name, "tc={") {
-					name = ""
-				}
-				authors = append(authors, name)
-				return err
-			case "x:comment":
-				return s.comment(x, t, authors)
-			}
-			return nil
-		})
-	})
-}
-
-func (s *sheet) comment(x *ooxml.Reader, t ooxml.Token, authors []string) error {
-	b := block.Block{Kind: block.Comment, Page: s.n}
-	if i, err := strconv.Atoi(t.Attr("authorId")); err == nil && i >= 0 && i < len(authors) {
-		b.Label = authors[i]
-	}
-	err := x.Children(func(t ooxml.Token) error {
-		if t.Name != "x:text" {
-			return nil
-		}
-		var err error
-		b.Text, err = richText(x)
-		return err
-	})
-	if strings.HasPrefix(b.Text, "[Threaded comment]") {
-		if _, said, ok := strings.Cut(b.Text, "\nComment:\n"); ok {
-			b.Text = said
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return s.w.aside(b)
-}
-
-// drawing reads the text of boxes on a sheet, and of titles and labels in the
-// charts there; the numbers of charts are in the cells.
-func (s *sheet) drawing(part string) error {
-	text, more := "", false
-	err := s.w.pkg.Read(s.w.ctx, part, func(x *ooxml.Reader, _ ooxml.Token) error {
-		var err error
-		text, more, err = drawn(x)
-		return err
-	})
-	if failed := s.w.aside(block.Block{Kind: block.TextBox, Page: s.n, Text: text}); failed != nil || err != nil || !more {
-		return cmp.Or(failed, err)
-	}
-	rels, err := s.w.pkg.Relationships(s.w.ctx, part)
-	if err != nil {
-		return err
-	}
-	for _, r := range rels {
-		if r.Type != "chart" && r.Type != "diagramData" || r.External {
-			continue
-		}
-		err := s.w.pkg.Read(s.w.ctx, r.Target, func(x *ooxml.Reader, _ ooxml.Token) error {
-			var err error
-			text, _, err = drawn(x)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.w.aside(block.Block{Kind: block.TextBox, Page: s.n, Text: text}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// drawn is the text of the DrawingML below the element started last, a line
-// for each paragraph; more says that it refers to charts or diagrams.
-func drawn(x *ooxml.Reader) (text string, more bool, err error) {
-	var lines []string
-	var visit, run func(t ooxml.Token) error
-	run = func(t ooxml.Token) error {
-		switch t.Name {
-		case "a:t":
-			s, err := x.Content(maxText)
-			lines[len(lines)-1] += s
-			return err
-		case "a:br":
-			lines[len(lines)-1] += "\n"
-			return nil
-		}
-		return x.Children(run)
-	}
-	visit = func(t ooxml.Token) error {
-		switch t.Name {
-		case "c:chart", "dgm:relIds":
-			more = true
-		case "a:p":
-			lines = append(lines, "")
-			return x.Children(run)
-		}
-		return x.Children(visit)
-	}
-	err = x.Children(visit)
-	return block.Tidy(strings.Join(lines, "\n")), more, err
 }

@@ -21,18 +21,14 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 // maxSheets bounds the sheets of a workbook when Options don't say.
 const maxSheets = 10000
 
 // Parse reads f and reports its blocks to sink. It is a block.Parser.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
-	a, err := archive.Open(f, size, archive.LimitsOf(o))
-	if err != nil {
-		return err
-	}
-	pkg, err := ooxml.Open(ctx, a)
+	pkg, err := ooxml.OpenFile(ctx, f, size, o)
 	if err != nil {
 		return err
 	}
@@ -55,10 +51,11 @@ type workbook struct {
 	formats []grid.Format // of cells, by style
 	since04 bool          // days are counted from 1904
 
-	hidden  []string // names of sheets that aren't shown
-	given   int      // blocks and asides given to the sink
-	failed  int      // sheets without text for a fault
-	pending int      // formulas that have no result in the file
+	people  map[string]string // who commented, by id; nil before anybody asked
+	hidden  []string          // names of sheets that aren't shown
+	given   int               // blocks and asides given to the sink
+	failed  int               // sheets without text for a fault
+	pending int               // formulas that have no result in the file
 }
 
 // sheetRef is what the workbook says of a sheet.
@@ -73,7 +70,7 @@ func (w *workbook) parse(maxPages int) error {
 	if err != nil {
 		return err
 	}
-	if err := w.findMain(root); err != nil {
+	if w.main, err = w.pkg.MainPart(root, ooxml.Workbook()); err != nil {
 		return err
 	}
 	rels, err := w.pkg.Relationships(w.ctx, w.main)
@@ -128,27 +125,6 @@ func (w *workbook) verdict() error {
 	return block.Errorf(block.CodeNoText, "This workbook has no text: its sheets are empty.")
 }
 
-// findMain finds the main part: by the package's relationships, else under
-// its usual name.
-func (w *workbook) findMain(root []ooxml.Relationship) error {
-	for _, r := range root {
-		if r.Type == "officeDocument" && w.pkg.Has(r.Target) {
-			w.main = r.Target
-			break
-		}
-	}
-	if w.main == "" {
-		w.main = "xl/workbook.xml"
-	}
-	if !w.pkg.Has(w.main) {
-		return block.Errorf(block.CodeCorrupt, "This workbook is damaged: it has no main part.")
-	}
-	if t := w.pkg.ContentType(w.main); strings.Contains(t, "presentationml") || strings.Contains(t, "wordprocessingml") {
-		return block.Errorf(block.CodeUnsupported, "This is an Office document, but not a workbook (%s).", t)
-	}
-	return nil
-}
-
 // contents reads which sheets there are. A list that breaks off is used as far
 // as it goes.
 func (w *workbook) contents(rels []ooxml.Relationship) error {
@@ -184,33 +160,13 @@ func (w *workbook) contents(rels []ooxml.Relationship) error {
 	if len(w.sheets) == 0 {
 		return err
 	}
-	return w.tolerate(err, "list of sheets")
+	return ooxml.Tolerate(w.sink, err, "list of sheets")
 }
 
 func isOn(value string) bool { return value == "1" || value == "true" || value == "on" }
 
 // oneLine is text without line breaks and double blanks.
 func oneLine(s string) string { return strings.Join(strings.Fields(block.Clean(s)), " ") }
-
-// tolerate turns damage in a secondary part into a warning.
-func (w *workbook) tolerate(err error, what string) error {
-	if why, ok := damage(err); ok {
-		return w.sink.Warn(block.TextIncomplete + "the " + what + " can't be read. " + why)
-	}
-	if errors.Is(err, archive.ErrNoPart) {
-		return nil
-	}
-	return err
-}
-
-// damage tells what is wrong with one part from what ends the parse.
-func damage(err error) (why string, ok bool) {
-	var e *block.Error
-	if errors.As(err, &e) && e.Code == block.CodeCorrupt {
-		return e.Message, true
-	}
-	return "", false
-}
 
 // page reads sheet n. What is wrong with it alone doesn't keep the others.
 func (w *workbook) page(n int) error {
@@ -228,7 +184,7 @@ func (w *workbook) page(n int) error {
 	}
 	s := &sheet{w: w, n: n, ref: ref}
 	err := s.read()
-	why, damaged := damage(err)
+	why, damaged := ooxml.Damage(err)
 	switch {
 	case errors.Is(err, archive.ErrNoPart):
 		why, damaged = "This sheet isn't in the file.", true

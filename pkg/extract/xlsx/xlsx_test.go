@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,47 @@ func TestSheets(t *testing.T) {
 	}
 	if d.Meta.Pages != 3 || d.Done != 3 {
 		t.Errorf("%d pages, %d done", d.Meta.Pages, d.Done)
+	}
+}
+
+// A sheet without cells is its chart; a conversation has names.
+func TestChartsAndConversations(t *testing.T) {
+	t.Parallel()
+	const spoken = `xmlns="http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"`
+	series := func(name string, values ...string) string {
+		s := `<c:ser><c:tx><c:strRef><c:f>A!$B$1</c:f><c:strCache><c:pt idx="0"><c:v>` + name + `</c:v></c:pt></c:strCache></c:strRef></c:tx>` +
+			`<c:cat><c:numRef><c:numCache><c:pt idx="0"><c:v>2025</c:v></c:pt><c:pt idx="1"><c:v>2026</c:v></c:pt></c:numCache></c:numRef></c:cat><c:val><c:numRef><c:numCache>`
+		for i, v := range values {
+			s += fmt.Sprintf(`<c:pt idx="%d"><c:v>%s</c:v></c:pt>`, i, v)
+		}
+		return s + `</c:numCache></c:numRef></c:val></c:ser>`
+	}
+	d := parse(t, book{
+		sheets: []tab{
+			{name: "Data", data: row(1, text("A1", "a")), rels: map[string]string{"c": "comments ../comments1.xml", "t": "threadedComment ../threadedComments/t.xml"}},
+			{name: "Chart", rels: map[string]string{"d": "drawing ../drawings/d.xml"}},
+		},
+		rels: map[string]string{"p": "person persons/person.xml"},
+		parts: map[string]string{
+			"persons/person.xml": `<personList ` + spoken + `><person displayName="Ann B." id="{1}"/><person displayName="Rui" id="{2}"/></personList>`,
+			"threadedComments/t.xml": `<ThreadedComments ` + spoken + `><threadedComment ref="A1" personId="{1}" id="{3}"><text>Really?</text></threadedComment>` +
+				`<threadedComment ref="A1" personId="{2}" id="{4}" parentId="{3}"><text>Yes.</text></threadedComment></ThreadedComments>`,
+			"comments1.xml": `<comments ` + xNS + `><authors><author>tc={3}</author><author>Old</author></authors><commentList>` +
+				`<comment ref="A1" authorId="0"><text><t>[Threaded comment]&#10;&#10;Comment:&#10;    Really?&#10;Reply:&#10;    Yes.</t></text></comment>` +
+				`<comment ref="A2" authorId="1"><text><t>A note</t></text></comment></commentList></comments>`,
+			"drawings/d.xml":            `<wsDr ` + xNS + `><c:chart r:id="x"/></wsDr>`,
+			"drawings/_rels/d.xml.rels": relations(map[string]string{"x": "chart ../charts/c.xml"}),
+			"charts/c.xml": `<c:chartSpace ` + xNS + `><c:chart><c:title><c:tx><c:rich><a:p><a:r><a:t>Sales</a:t></a:r></a:p></c:rich></c:tx></c:title><c:plotArea><c:barChart>` +
+				series("North", "1", "2") + series("South", "3") + `</c:barChart></c:plotArea></c:chart></c:chartSpace>`,
+		},
+	})
+	if got, want := blocktest.Outline(d.Blocks), "heading 1 p1: Data\nparagraph p1: a\nheading 1 p2: Chart\nparagraph p2: Sales\ntable p2 with header: [|North|South] [2025|1|3] [2026|2|]\n"; got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+	asides := strings.SplitAfter(blocktest.Outline(d.Asides), "\n")
+	slices.Sort(asides)
+	if got, want := strings.Join(asides, ""), "comment p1 (Ann B.): Really?\ncomment p1 (Old): A note\ncomment p1 (Rui): Yes.\n"; got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 }
 
