@@ -106,10 +106,22 @@ const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 // ole tells what such a container is, by the names in its directory.
 func ole(r io.ReaderAt, size int64, h hints) (Format, error) {
-	names := map[string]bool{}
-	for _, n := range oleNames(r, size) {
-		names[n] = true
+	entries := oleEntries(r, size)
+	if f, err := oleFormat(topNames(entries)); f.Name != "" || err != nil {
+		return f, err
 	}
+	all := map[string]bool{}
+	for _, e := range entries { // the order of the directory is damaged
+		all[e.name] = true
+	}
+	if f, err := oleFormat(all); f.Name != "" || err != nil {
+		return f, err
+	}
+	return Format{}, h.refuse(kind{name: "an old Office file (OLE container)", advice: "Save it as DOCX or PDF."})
+}
+
+// oleFormat tells the format by the names of streams; none when they don't say.
+func oleFormat(names map[string]bool) (Format, error) {
 	switch {
 	case names["EncryptedPackage"]:
 		return Format{}, block.Errorf(block.CodeEncrypted, "This document is encrypted with a password. Save it without one and upload it again.")
@@ -122,12 +134,41 @@ func ole(r io.ReaderAt, size int64, h hints) (Format, error) {
 	case names["__properties_version1.0"]:
 		return formatNamed(MSG), nil
 	}
-	return Format{}, h.refuse(kind{name: "an old Office file (OLE container)", advice: "Save it as DOCX or PDF."})
+	return Format{}, nil
 }
 
-// oleNames reads the names of a compound file's directory ([MS-CFB] 2.6), as
-// far as they can be read; at most maxSectors sectors of it.
-func oleNames(r io.ReaderAt, size int64) []string {
+// oleEntry is one of the directory, with the entries that stand beside and
+// within it by number.
+type oleEntry struct {
+	name               string
+	left, right, child uint32
+}
+
+// topNames are the names that stand in the container itself, not in the storage
+// of something that is embedded: a workbook may hold a Word document.
+func topNames(entries []oleEntry) map[string]bool {
+	names := map[string]bool{}
+	if len(entries) == 0 {
+		return names
+	}
+	seen := make([]bool, len(entries))
+	open := []uint32{entries[0].child}
+	for len(open) > 0 {
+		n := open[len(open)-1]
+		open = open[:len(open)-1]
+		if n == 0 || uint64(n) >= uint64(len(entries)) || seen[n] {
+			continue
+		}
+		seen[n] = true
+		names[entries[n].name] = true
+		open = append(open, entries[n].left, entries[n].right)
+	}
+	return names
+}
+
+// oleEntries reads a compound file's directory ([MS-CFB] 2.6), as far as it can
+// be read; at most maxSectors sectors of it.
+func oleEntries(r io.ReaderAt, size int64) []oleEntry {
 	const maxSectors = 256
 	header := make([]byte, 512)
 	if _, err := r.ReadAt(header, 0); err != nil {
@@ -139,7 +180,7 @@ func oleNames(r io.ReaderAt, size int64) []string {
 	}
 	sector := int64(1) << shift
 	at := func(n uint32) int64 { return (int64(n) + 1) * sector }
-	var names []string
+	var entries []oleEntry
 	buf := make([]byte, sector)
 	next := binary.LittleEndian.Uint32(header[0x30:])
 	for range maxSectors {
@@ -151,7 +192,8 @@ func oleNames(r io.ReaderAt, size int64) []string {
 			break
 		}
 		for e := 0; e+128 <= n; e += 128 {
-			names = append(names, oleName(buf[e:e+128]))
+			at := func(i int) uint32 { return binary.LittleEndian.Uint32(buf[e+i:]) }
+			entries = append(entries, oleEntry{name: oleName(buf[e : e+128]), left: at(68), right: at(72), child: at(76)})
 		}
 		// The file allocation table: its first 109 sectors are listed in the header.
 		perSector := uint32(sector / 4)
@@ -165,7 +207,7 @@ func oleNames(r io.ReaderAt, size int64) []string {
 		}
 		next = binary.LittleEndian.Uint32(entry)
 	}
-	return names
+	return entries
 }
 
 // oleName is the name of a directory entry: UTF-16, its length in bytes with
