@@ -91,10 +91,13 @@ func jsonLines(chunks []chunk.Chunk) ([]byte, error) {
 }
 
 // settled removes what isn't needed once Redis has answered: after a commit or
-// duplicate the upload and what earlier executions left, else this execution's
-// own artifacts. The record says which it was, not the answer: that of a
-// repeated finish whose first answer was lost may be a refusal. What doesn't
-// get done here, cleanup does.
+// duplicate the upload, else this execution's own artifacts. The record says
+// which it was, not the answer: that of a repeated finish whose first answer was
+// lost may be a refusal. What doesn't get done here, cleanup does.
+//
+// What other executions wrote is left to cleanup, too, which takes what is a day
+// old: were Redis to forget this commit (a failover, a power failure), one that
+// was stopped or cut off might hold the job again, and commit what it wrote.
 func (e *execution) settled(ctx context.Context, _ bool) {
 	log := e.task.Log
 	doc, err := e.p.c.Documents.Record(ctx, e.doc.ID)
@@ -107,19 +110,15 @@ func (e *execution) settled(ctx context.Context, _ bool) {
 	}
 	switch {
 	case doc.Status == document.Completed && e.manifest != nil && doc.ExecutionID == e.manifest.ExecutionID:
-		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), document.ArtifactPrefix(doc.ID, doc.ExecutionID), saved(doc))
 		e.removeUpload(ctx, doc)
 	case doc.Status == document.Duplicate:
-		e.removeBelow(ctx, document.DocumentPrefix(doc.ID), doc.OriginalKey, saved(doc))
+		if e.wrote {
+			e.removeBelow(ctx, e.prefix(), doc.OriginalKey)
+		}
 		e.removeDuplicate(ctx, doc)
 	case e.wrote:
 		e.removeBelow(ctx, e.prefix())
 	}
-}
-
-// saved is where a copy of the record may stand, which no execution wrote.
-func saved(d *document.Document) string {
-	return document.ArtifactPrefix(d.ID, document.RecordExecution)
 }
 
 // removeBelow deletes the objects below prefix but for those below one of keep.

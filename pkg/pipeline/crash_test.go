@@ -126,7 +126,7 @@ func (r *rig) recovered(id, point, body string) {
 	d := r.committed(id, body)
 	gone := d.UploadKey == "" || len(r.keys(d.UploadKey)) == 0 // the object of a key stays
 	// A worker killed after the commit leaves the upload to cleanup.
-	after := strings.HasSuffix(point, " record") || strings.HasSuffix(point, " list") || point == "before delete"
+	after := strings.HasSuffix(point, " record") || point == "before delete"
 	if !gone && !after {
 		r.until("the upload's removal", func() bool { return len(r.keys(d.UploadKey)) == 0 })
 	}

@@ -19,15 +19,17 @@
 //
 //	killed                                   what is left                  who removes it
 //	before the commit                        files of the work directory   the next pipeline that starts there
-//	                                         an uncommitted prefix         the run that commits, else cleanup
-//	between commit and removal of the upload the upload, the old prefixes  cleanup
+//	                                         an uncommitted prefix         cleanup
+//	between commit and removal of the upload the upload                    cleanup
 //
 // document.json holds the record as the commit is going to leave it, so that it
 // can be made again. Copies of the record beside the executions (see package
 // document) are nobody's leftovers: they stay.
 //
 // An execution that was fenced removes its own artifacts, after a look at the
-// record: a finish whose acknowledgement was lost looks like a fenced one.
+// record: a finish whose acknowledgement was lost looks like a fenced one. None
+// removes another's: were Redis to forget a commit (a failover, a power
+// failure), another might hold the job again, and commit what it has stored.
 // The upload is removed only after an accepted commit or duplicate; a failed
 // document keeps it, so that it can be processed again.
 //

@@ -18,7 +18,7 @@ var points = []string{
 	"begin", "get", "holder", "extract", "put text.md", "put chunks.jsonl", "put document.json",
 	"complete", // the effects are made: next comes the finish script
 	"record",   // after the finish: the first thing that is done is a look at the record
-	"list", "delete", "removed",
+	"delete", "removed",
 }
 
 // faulty calls at before and after everything that the pipeline asks of

@@ -156,3 +156,42 @@ func TestADuplicateThatRedisForgot(t *testing.T) {
 		}
 	}
 }
+
+// Redis forgets a commit, and with it that the job was taken from a run that
+// had stored its result and was cut off: that run holds the job again and
+// commits. What it names must be there, and be there to the end.
+func TestRedisForgetsWhoCommitted(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	r := newRig(t, redistest.Start(t, redistest.RedisServer))
+	p := r.pipeline()
+	u := r.upload("a.txt", sample)
+	r.process(u)
+	slow, slowResult, err := r.byHand(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget := r.remember()
+	back := []rq.Outcome{{Execution: slow.Execution, Job: slow.Job, Kind: rq.OutcomeReturnHead}}
+	if done, err := r.queue.Finish(ctx, back); err != nil || done[0].Err != nil {
+		t.Fatal(done, err)
+	}
+	task, res, err := r.byHand(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.finish(task, res); c != nil {
+		t.Fatal(c)
+	}
+	res.Settled(ctx, true)
+	r.committed(u.DocumentID, sample)
+
+	forget()
+	if c := r.finish(slow, slowResult); c != nil {
+		t.Fatal(c)
+	}
+	slowResult.Settled(ctx, true)
+	if d := r.committed(u.DocumentID, sample); d.ExecutionID != slow.Execution.ID {
+		t.Errorf("committed execution %s, want %s", d.ExecutionID, slow.Execution.ID)
+	}
+}

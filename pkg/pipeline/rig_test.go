@@ -270,15 +270,16 @@ func (r *rig) object(key string) string {
 	return string(b)
 }
 
-// committed checks that the document is whole: its three artifacts, below the
-// committed execution and nowhere else, agreeing with record and job.
+// committed checks that the document is whole: its three artifacts below the
+// committed execution, agreeing with record and job. What other executions left
+// is cleanup's.
 func (r *rig) committed(id, text string) *document.Document {
 	r.t.Helper()
 	d := r.await(id, document.Completed)
 	prefix := document.ArtifactPrefix(id, d.ExecutionID)
 	want := []string{prefix + "chunks.jsonl", prefix + "document.json", prefix + "text.md"}
 	r.until("exactly the committed artifacts", func() bool {
-		return fmt.Sprint(r.keys(document.DocumentPrefix(id))) == fmt.Sprint(want)
+		return slices.Equal(r.keys(prefix), want)
 	})
 	if got := strings.TrimSpace(r.object(prefix + "text.md")); got != strings.TrimSpace(text) {
 		r.t.Errorf("text.md holds %q; want %q", got, text)
