@@ -58,9 +58,7 @@ func (m *message) multipart(src source, p *part, level int) error {
 		var err error
 		switch {
 		case chosen != nil && k != chosen:
-			if !strings.HasPrefix(k.mediaType, "text/") && !strings.HasPrefix(k.mediaType, "multipart/") {
-				err = m.attached(k)
-			}
+			err = m.beside(k)
 		case i > 0 && strings.HasPrefix(k.mediaType, "text/") && (k.name() != "" || p.mediaType == "multipart/related"):
 			err = m.named(src, k, level)
 		case i > 0 && p.mediaType == "multipart/report":
@@ -71,6 +69,25 @@ func (m *message) multipart(src source, p *part, level int) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// beside lists what is attached within an alternative that isn't read: mail
+// programs put attachments beside the page that they stand in. Pictures that a
+// page shows are none.
+func (m *message) beside(p *part) error {
+	d, _ := p.disposition()
+	switch {
+	case strings.HasPrefix(p.mediaType, "multipart/"):
+		for _, k := range p.kids {
+			if err := m.beside(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	case d == "attachment", !strings.HasPrefix(p.mediaType, "text/") && p.field("content-id") == "":
+		return m.attached(p)
 	}
 	return nil
 }
@@ -100,14 +117,27 @@ func (m *message) best(src source, kids []*part) (*part, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(bytes.TrimSpace(raw)) > 0 {
+		if raw = bytes.TrimSpace(raw); len(raw) == 0 {
+			continue
+		}
+		if !standIn(raw) {
 			return k, nil
+		}
+		if chosen == nil {
+			chosen = k
 		}
 	}
 	if chosen == nil && len(kids) > 0 {
 		chosen = kids[0]
 	}
 	return chosen, nil
+}
+
+// standIn reports a plain text that only says that the mail is the page beside
+// it: "Your mail program does not show HTML."
+func standIn(text []byte) bool {
+	const most = 300
+	return len(text) <= most && bytes.Contains(bytes.ToUpper(text), []byte("HTML"))
 }
 
 // leaf is the first part of that type within p that is no attachment.
@@ -134,14 +164,9 @@ func (m *message) forwarded(src source, p *part, level int) error {
 	if m.decoded++; m.decoded > maxDecoded {
 		return m.attached(p)
 	}
-	raw, cut, err := p.body(src)
+	raw, err := m.body(src, p)
 	if err != nil {
 		return err
-	}
-	if cut {
-		if err := m.Truncated(); err != nil {
-			return err
-		}
 	}
 	inner := source{r: bytes.NewReader(raw), size: int64(len(raw))}
 	x := &indexer{ctx: m.ctx, src: inner, limits: m.limits}
@@ -152,16 +177,20 @@ func (m *message) forwarded(src source, p *part, level int) error {
 	return m.read(inner, root, level+1)
 }
 
+// body is what a part holds, decoded; the mail notes when it isn't all.
+func (m *message) body(src source, p *part) ([]byte, error) {
+	raw, cut, err := p.body(src)
+	if err == nil && cut {
+		err = m.Truncated()
+	}
+	return raw, err
+}
+
 // text reports a text of the body.
 func (m *message) text(src source, p *part, page bool) error {
-	raw, cut, err := p.body(src)
+	raw, err := m.body(src, p)
 	if err != nil {
 		return err
-	}
-	if cut {
-		if err := m.Truncated(); err != nil {
-			return err
-		}
 	}
 	set := p.params["charset"]
 	if page {

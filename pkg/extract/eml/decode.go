@@ -34,7 +34,7 @@ func (p *part) body(src source) (raw []byte, cut bool, err error) {
 func (p *part) decodedSize() int64 {
 	size := max(p.end-p.start, 0)
 	if p.encoding() == "base64" {
-		return size / 78 * 57 // lines of 76 characters and CR LF
+		return (size - size/78*2) * 3 / 4 // lines of 76 characters and CR LF
 	}
 	return size
 }

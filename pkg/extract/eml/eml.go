@@ -24,7 +24,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 const (
 	// maxText bounds one text or message as it is held, in bytes, before and after decoding.

@@ -104,7 +104,7 @@ func TestApart(t *testing.T) {
 		t.Errorf("body:\n%s", got)
 	}
 	want := "header: To: a@example.org, b@example.org⏎Cc: c@example.org\n" +
-		"annotation: Attachment: relatório.pdf (application/pdf, 0 bytes)\n" +
+		"annotation: Attachment: relatório.pdf (application/pdf, 3 bytes)\n" +
 		"annotation: Attachment: notes.txt (text/plain, 15 bytes)\n" +
 		"annotation: Attachment: aç.txt (text/plain, 7 bytes)\n"
 	if got := blocktest.Outline(d.Asides); got != want {

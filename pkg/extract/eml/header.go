@@ -24,7 +24,7 @@ const (
 // wanted are the fields that are kept.
 func wanted(name string) bool {
 	switch name {
-	case "from", "to", "cc", "date", "subject", "content-type", "content-transfer-encoding", "content-disposition", "content-language", "content-description":
+	case "from", "to", "cc", "date", "subject", "content-type", "content-transfer-encoding", "content-disposition", "content-language", "content-description", "content-id":
 		return true
 	}
 	return false
