@@ -69,6 +69,7 @@ type childServer struct {
 	out     *frameWriter
 	setup   setupMessage
 	started map[string]bool // formats whose parser is ready
+	mail    mail            // for the document in work
 	loading atomic.Bool     // the memory limit is suspended
 }
 
@@ -105,6 +106,12 @@ func (s *childServer) serve(ctx context.Context) error {
 			if err != nil {
 				failed <- err
 				return
+			}
+			if taken, err := s.mail.takes(r); err != nil {
+				failed <- err
+				return
+			} else if taken {
+				continue
 			}
 			requests <- r
 		}
@@ -196,6 +203,8 @@ func (s *childServer) handle(ctx context.Context, r request) error {
 		if r.file == nil {
 			return fmt.Errorf("%w: a job without a descriptor", errFrame)
 		}
+		s.mail.begin() // mail may come as soon as the parent knows
+		defer s.mail.end()
 		if err := s.out.send(frameAccepted, nil); err != nil {
 			return err
 		}
@@ -243,12 +252,15 @@ func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) err
 		if err := s.start(ctx, format); err != nil {
 			return err
 		}
-		sink := &frameSink{out: s.out, max: job.MaxOutput}
 		o := s.options()
 		o.Password, o.Charset = job.Password, found.Charset
 		o.MaxExpanded, o.MaxNesting, o.MaxRatio = job.MaxExpanded, job.MaxNesting, job.MaxRatio
 		o.MaxPages, o.MaxParts, o.MaxPixels, o.Pages = job.MaxPages, job.MaxParts, job.MaxPixels, job.Pages
-		if err := format.parse(ctx, f, info.Size(), o, sink); err != nil {
+		sink := frameSink{out: s.out, max: job.MaxOutput, mail: &s.mail}
+		if job.Assist {
+			return format.parse(ctx, f, info.Size(), o, &orderSink{sink})
+		}
+		if err := format.parse(ctx, f, info.Size(), o, &sink); err != nil {
 			return err
 		}
 		return sink.flush()

@@ -93,7 +93,9 @@ func childProcesses(pid int) []string {
 
 func runTestChild() int {
 	script := &testFormats{}
-	formats := append(registry(), format{name: "test", version: "1", parse: script.parse})
+	formats := registry()
+	formats[0].parse = inHelp(formats[0].parse)
+	formats = append(formats, format{name: "test", version: "1", parse: script.parse})
 	if os.Getenv(childVariable) == "heavy" {
 		formats = append(formats, format{name: "heavy", version: "1", parse: script.parse, warm: heavyStart})
 	}
@@ -181,6 +183,8 @@ func (s *testFormats) do(ctx context.Context, word, rest string, o block.Options
 		return sink.Block(block.Block{Kind: block.Paragraph, Text: o.Password})
 	case "paged":
 		return s.paged(ctx, rest, o, sink)
+	case "endless":
+		return endless(ctx, sink)
 	case "probe":
 		return probe(rest, sink)
 	case "pid":

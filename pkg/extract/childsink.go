@@ -18,6 +18,7 @@ const (
 // frameSink is the block.Sink of a child: it gathers blocks into frames.
 type frameSink struct {
 	out    *frameWriter
+	mail   *mail // from the process that helps
 	max    int64 // bytes of text allowed
 	total  int64
 	body   []block.Block

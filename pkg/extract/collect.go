@@ -23,9 +23,10 @@ type collector struct {
 	max      int64
 	maxPages int
 	accepted bool
-	begun    int   // page that the child said it was about to read; 0 for none
-	pictures []int // pages without characters, in the order they came
-	dropped  int   // warnings not kept
+	aid      *assistance // of the child that has the document; nil for none
+	begun    int         // page that the child said it was about to read; 0 for none
+	pictures []int       // pages without characters, in the order they came
+	dropped  int         // warnings not kept
 }
 
 // finished is what ends a document's frames.
@@ -75,6 +76,16 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 			progress(Progress(m))
 		}
 		return nil, nil
+	case frameWanted:
+		if c.aid != nil {
+			c.aid.want()
+		}
+		return nil, nil
+	case frameOrder:
+		if c.aid == nil {
+			return nil, fmt.Errorf("%w: %q for nobody", errFrame, t)
+		}
+		return nil, c.aid.order(payload)
 	case frameDone:
 		return &finished{}, nil
 	case frameError:

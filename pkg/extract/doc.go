@@ -37,6 +37,19 @@
 // a second child nothing more is tried; text of any page makes a partial
 // document (extraction.go), none an error coded crash, memory or timeout.
 //
+// # Two children for one document
+//
+// A PDF of many pages is read by two children when a slot of the pool is free
+// that nobody waits for (assist.go). One has the document and makes blocks of its pages, as
+// it would alone; the other reads some of them for it:
+//
+//	child with the document --wanted, order--> parent --order--> child that helps
+//	                        <--help, pages----        <--pages--
+//
+// So what comes of a document doesn't depend on who read what. The parent carries the
+// pages and doesn't look into them. The slot goes to a waiting document at the next order;
+// what the helper was asked for and has not sent, the first child reads itself.
+//
 // # The channel
 //
 // Parent and child share a socket pair, descriptor 3 of the child. Frames are

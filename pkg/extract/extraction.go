@@ -36,6 +36,7 @@ type extraction struct {
 	dead    int             // children that it ended
 	unread  int             // children that died before they had read the job
 	cold    int             // children that found nothing compiled
+	fatal   error           // why a child that helped was the last
 	resumed bool            // not all of it came from the last child
 }
 
@@ -48,12 +49,10 @@ func (p *Pool) Extract(ctx context.Context, r Request, progress func(Progress)) 
 	if err := p.checkFile(r.File); err != nil {
 		return nil, err
 	}
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := p.enter(ctx); err != nil {
+		return nil, err
 	}
+	defer p.leave()
 	e := &extraction{p: p, request: r, progress: progress, kept: p.newCollector()}
 	limited, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, p.timeoutError())
 	defer cancel()
@@ -65,8 +64,10 @@ func (p *Pool) Extract(ctx context.Context, r Request, progress func(Progress)) 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		again, err := e.goOn(limited, err)
-		if again {
+		again := false
+		if e.fatal != nil {
+			err = e.fatal
+		} else if again, err = e.goOn(limited, err); again {
 			continue
 		}
 		if err := e.end(err); err != nil {
@@ -84,29 +85,39 @@ func (p *Pool) newCollector() *collector {
 	return &collector{max: p.o.MaxOutput, maxPages: p.o.MaxPages}
 }
 
-// try gives what is left of the document to one child.
+// try gives what is left of the document to one child, and to another that
+// helps it.
 func (e *extraction) try(ctx context.Context) error {
 	p := e.p
 	c, err := p.lease(ctx)
 	if err != nil {
 		return err
 	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	e.kept.accepted, e.kept.begun = false, 0
-	err = p.converse(ctx, c, e.kept, e.progress, frameJob, jobMessage{
+	e.kept.aid = e.newAssistance(ctx, c, fail)
+	err = p.converse(ctx, c, e.kept, e.progress, frameJob, e.job(), e.request.File)
+	e.fatal = e.kept.aid.end()
+	p.giveBack(c)
+	return err
+}
+
+func (e *extraction) job() jobMessage {
+	o := e.p.o
+	return jobMessage{
 		Name:         e.request.Name,
 		DeclaredType: e.request.DeclaredType,
 		Password:     e.request.Password,
-		MaxExpanded:  p.o.MaxExpanded,
-		MaxNesting:   p.o.MaxNesting,
-		MaxOutput:    p.o.MaxOutput,
-		MaxPages:     p.o.MaxPages,
-		MaxParts:     p.o.MaxParts,
-		MaxPixels:    p.o.MaxPixels,
-		MaxRatio:     p.o.MaxRatio,
+		MaxExpanded:  o.MaxExpanded,
+		MaxNesting:   o.MaxNesting,
+		MaxOutput:    o.MaxOutput,
+		MaxPages:     o.MaxPages,
+		MaxParts:     o.MaxParts,
+		MaxPixels:    o.MaxPixels,
+		MaxRatio:     o.MaxRatio,
 		Pages:        e.part,
-	}, e.request.File)
-	p.giveBack(c)
-	return err
+	}
 }
 
 // goOn decides after a failed try whether there is another one, and prepares
@@ -138,7 +149,7 @@ func (e *extraction) goOn(ctx context.Context, err error) (again bool, end error
 	case ctx.Err() != nil, errors.Is(err, ErrClosed):
 		return false, err
 	case page > 0:
-		e.failed = append(e.failed, PageError{Page: page, Message: "This page ended its reader: " + err.Error()})
+		e.failed = append(e.failed, endedOn(page, err))
 		if e.dead >= maxDead {
 			return false, err
 		}

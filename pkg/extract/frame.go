@@ -11,7 +11,7 @@ import (
 )
 
 // A frame is a 5 byte header, the payload's length (4 bytes, big endian) and
-// the type, followed by the payload, a JSON value.
+// the type, followed by the payload, a JSON value but for framePages.
 type frameType byte
 
 // From the parent.
@@ -21,6 +21,13 @@ const (
 	frameWarm  frameType = 'C' // null: load what parsers keep; answered by done or error
 	frameJob   frameType = 'J' // jobMessage; the file's descriptor comes with the header
 	framePaint frameType = 'V' // paintMessage; likewise
+	frameHelp  frameType = 'h' // helpMessage, to the child that has a document: what became of the one that helps it
+)
+
+// Between two children that read one document, by way of the parent, which passes them on.
+const (
+	frameOrder frameType = 'o' // orderMessage, to the one that helps
+	framePages frameType = 'p' // pages that it read, as its parser wrote them: not JSON
 )
 
 // From the child: ready once, then per request accepted, any number of the
@@ -40,6 +47,7 @@ const (
 	frameProgress  frameType = 'G' // progressMessage
 	frameImage     frameType = 'I' // imageMessage: an image begins
 	frameImageData frameType = 'Z' // bytes, not JSON: the next piece of it
+	frameWanted    frameType = 'H' // null: this document has pages that another child could read
 	frameDone      frameType = 'D' // null
 	frameError     frameType = 'E' // errorMessage
 )
@@ -71,7 +79,20 @@ type jobMessage struct {
 	MaxPixels    int    `json:"max_pixels"`
 	MaxRatio     int    `json:"max_ratio"`
 
-	Pages block.PageRange `json:"pages"` // what is left of a document that ended a child before
+	Pages  block.PageRange `json:"pages"`  // what is left of a document that ended a child before
+	Assist bool            `json:"assist"` // only to read pages for another child, as ordered
+}
+
+// orderMessage names pages to read; the zero value says that there will be none.
+type orderMessage struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}
+
+// helpMessage says that another child helps now, or does no more.
+type helpMessage struct {
+	Joined bool `json:"joined"`
+	Broken int  `json:"broken,omitempty"` // the page that ended it, 0 for none
 }
 
 type formatMessage struct {
@@ -107,9 +128,14 @@ func appendFrame(b []byte, t frameType, v any) ([]byte, error) {
 	if len(payload) > maxFrame {
 		return b, fmt.Errorf("%w: %q of %d bytes", errFrame, t, len(payload))
 	}
+	return appendRaw(b, t, payload), nil
+}
+
+// appendRaw appends one frame with a payload as it is.
+func appendRaw(b []byte, t frameType, payload []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
 	b = append(b, byte(t))
-	return append(b, payload...), nil
+	return append(b, payload...)
 }
 
 // readFrame reads one frame. The payload is valid until buf is used again;

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -101,7 +102,8 @@ var ErrClosed = errors.New("extraction pool is closed")
 // hang or a bomb costs one document and nothing else.
 type Pool struct {
 	o     PoolOptions
-	slots chan struct{} // one per document in work
+	slots chan struct{} // one per document in work, and per child that helps with one
+	queue atomic.Int64  // callers that wait for a slot
 	code  compiledCode
 	rss   func(pid int) (int64, bool)
 	bound func(pid int, extra int64) error // cage.LimitMemory
@@ -167,12 +169,10 @@ func (p *Pool) checkFile(f *os.File) error {
 // Warm starts one child, has compiled what has to be compiled once into
 // CacheDir, and keeps the child for the first document.
 func (p *Pool) Warm(ctx context.Context) error {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := p.enter(ctx); err != nil {
+		return err
 	}
+	defer p.leave()
 	for try := 1; ; try++ {
 		c, err := p.lease(ctx)
 		if err != nil {
@@ -195,14 +195,29 @@ func (p *Pool) Warm(ctx context.Context) error {
 	}
 }
 
-// Cage reports what protects this process from its children: it asks one.
-func (p *Pool) Cage(ctx context.Context) (cage.Report, error) {
+// enter waits for a slot.
+func (p *Pool) enter(ctx context.Context) error {
+	p.queue.Add(1)
+	defer p.queue.Add(-1)
 	select {
 	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
+		return nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
+}
+
+func (p *Pool) leave() { <-p.slots }
+
+// wanted reports whether somebody waits for a slot.
+func (p *Pool) wanted() bool { return p.queue.Load() > 0 }
+
+// Cage reports what protects this process from its children: it asks one.
+func (p *Pool) Cage(ctx context.Context) (cage.Report, error) {
+	if err := p.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	c, err := p.lease(ctx)
 	if err != nil {
 		return nil, err

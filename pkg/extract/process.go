@@ -177,6 +177,15 @@ func (c *child) send(t frameType, v any, f *os.File) error {
 	return err
 }
 
+// sendRaw writes one frame with a payload as it is.
+func (c *child) sendRaw(t frameType, payload []byte) error {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(startTimeout)); err != nil {
+		return err
+	}
+	_, err := c.conn.Write(appendRaw(nil, t, payload))
+	return err
+}
+
 // receive reads one frame; the payload is valid until the next call.
 func (c *child) receive() (frameType, []byte, error) {
 	t, payload, err := readFrame(c.frames, c.buf)

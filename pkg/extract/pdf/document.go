@@ -26,12 +26,10 @@ type document struct {
 
 	most   uint64 // memory that it gets, in bytes
 	memory *linearMemory
-	// exhausted is set when a page needed more than all of it.
-	exhausted bool
-	pdfium    pdfium.Pdfium
-	ref       references.FPDF_DOCUMENT
-	pages     int
-	form      *references.FPDF_FORMHANDLE // nil when the document has no form
+	pdfium pdfium.Pdfium
+	ref    references.FPDF_DOCUMENT
+	pages  int
+	form   *references.FPDF_FORMHANDLE // nil when the document has no form
 }
 
 // open reads the document's structure. Its error is coded unless the instance

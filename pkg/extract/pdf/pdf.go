@@ -97,6 +97,10 @@ func (r *Reader) Parse(ctx context.Context, f *os.File, size int64, o block.Opti
 	if o.MaxPages > 0 && d.pages > o.MaxPages {
 		return block.Errorf(block.CodeTooLarge, "This PDF has %d pages, more than the %d that are taken from one document. Split it into smaller documents.", d.pages, o.MaxPages)
 	}
+	if orders, ok := sink.(block.Orders); ok {
+		begins, _ := sink.(block.PageBeginner)
+		return d.serve(ctx, o.Pages, orders, begins)
+	}
 	if err := sink.Meta(d.metadata()); err != nil {
 		return err
 	}
@@ -109,6 +113,10 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	begins, _ := sink.(block.PageBeginner)
 	noter, _ := sink.(block.PictureNoter)
 	pictures := 0
+	helper, err := d.help(part, sink)
+	if err != nil {
+		return err
+	}
 	if part.From > 1 {
 		sink = onward{Sink: sink, from: part.From}
 	}
@@ -119,11 +127,12 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	go func() {
 		defer close(ended)
 		defer close(results)
-		d.produce(ctx, pages, part, begins, results)
+		p := &producer{document: d, part: part, begins: begins, results: results, helper: helper}
+		p.run(ctx)
 	}()
 	defer func() { cancel(); <-ended }() // the instance is not closed before
 
-	failed := 0
+	failed, exhausted := 0, false
 	for r := range results {
 		err := r.fatal
 		switch {
@@ -136,6 +145,7 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 		case r.skipped:
 		default:
 			failed++
+			exhausted = exhausted || r.exhausted
 			err = sink.PageError(r.n, r.failure)
 		}
 		if err == nil {
@@ -154,7 +164,7 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	if part.From > 1 || pictures > 0 {
 		return nil // there was text before, or will be
 	}
-	if d.exhausted && !a.anything {
+	if exhausted && !a.anything {
 		return d.needsMemory()
 	}
 	return verdict(a, pages, failed)
@@ -188,35 +198,30 @@ func (o onward) PageError(page int, text string) error {
 	return o.Sink.PageError(page, text)
 }
 
+// help asks for another process where there are pages enough to share.
+func (d *document) help(part block.PageRange, sink block.Sink) (block.Helper, error) {
+	helped, ok := sink.(block.Helped)
+	if !ok || d.pages-part.From < leastShared {
+		return nil, nil
+	}
+	return helped.Help()
+}
+
 // result is what became of one page: read, skipped, failed, or the end of everything.
 type result struct {
-	n       int
-	skipped bool
-	page    *page
-	failure string // a sentence
-	fatal   error
+	n         int
+	skipped   bool
+	trapped   bool // it broke PDFium down
+	exhausted bool // it needs more memory than there is
+	page      *page
+	failure   string // a sentence
+	fatal     error
 }
 
 // maxTraps bounds how often PDFium is started anew for one document.
 const maxTraps = 10
 
-// produce reads the pages in order until all are read or ctx ends.
-func (d *document) produce(ctx context.Context, pages int, part block.PageRange, begins block.PageBeginner, results chan<- result) {
-	traps := 0
-	for n := max(1, part.From-around); n <= pages; n++ {
-		r := d.produceOne(ctx, n, part, begins, &traps)
-		select {
-		case results <- r:
-		case <-ctx.Done():
-			return
-		}
-		if r.fatal != nil || ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-func (d *document) produceOne(ctx context.Context, n int, part block.PageRange, begins block.PageBeginner, traps *int) result {
+func (d *document) produceOne(ctx context.Context, n int, part block.PageRange, begins block.PageBeginner) result {
 	r := result{n: n, skipped: part.Skips(n)}
 	if r.skipped {
 		return r
@@ -227,7 +232,6 @@ func (d *document) produceOne(ctx context.Context, n int, part block.PageRange, 
 		}
 	}
 	var err error
-	var trap *trapError
 	r.page, err = d.page(n)
 	if d.memory.refused {
 		var wider bool
@@ -238,26 +242,27 @@ func (d *document) produceOne(ctx context.Context, n int, part block.PageRange, 
 			r.page, err = d.page(n)
 		}
 	}
+	var trap *trapError
 	switch {
 	case d.memory.refused:
-		r.page, r.failure, d.exhausted = nil, "This page could not be read: it needs too much memory.", true
-		if *traps++; *traps > maxTraps {
-			r.fatal = d.needsMemory()
-		} else {
-			r.fatal = d.reopen(ctx)
-		}
+		r.page, r.failure, r.trapped, r.exhausted = nil, "This page could not be read: it needs too much memory.", true, true
+		r.fatal = d.reopen(ctx)
 	case err == nil:
 	case errors.As(err, &trap):
-		r.page, r.failure = nil, "This page could not be read: its content is damaged or needs too much memory."
-		if *traps++; *traps > maxTraps {
-			r.fatal = block.Errorf(block.CodeCrash, "Reading this PDF failed on many pages, the last of them page %d. The file may be damaged: open it in the program it was made with and save it again.", n)
-		} else {
-			r.fatal = d.reopen(ctx)
-		}
+		r.page, r.failure, r.trapped = nil, "This page could not be read: its content is damaged or needs too much memory.", true
+		r.fatal = d.reopen(ctx)
 	default:
 		r.page, r.failure = nil, "This page could not be read: the file is damaged there."
 	}
 	return r
+}
+
+// trapped is the error of a document that broke PDFium down too often.
+func (d *document) trapped(r result) error {
+	if r.exhausted {
+		return d.needsMemory()
+	}
+	return block.Errorf(block.CodeCrash, "Reading this PDF failed on many pages, the last of them page %d. The file may be damaged: open it in the program it was made with and save it again.", r.n)
 }
 
 // verdict is the error for a PDF that gave nothing.
