@@ -54,8 +54,8 @@ type check struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	Note string `json:"note,omitempty"`
-	// InForce is set for what protects from parser processes. It is as the kernel allows: not OK
-	// only when no such process starts.
+	// InForce is set for what protects from parser processes, which is as the kernel allows: not OK
+	// only when no such process starts; and for text recognition, which is as tesseract allows.
 	InForce *bool  `json:"in_force,omitempty"`
 	Error   string `json:"error,omitempty"`
 }
@@ -70,7 +70,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 			"goes on without). Exit status 1 when something is wrong.",
 		RunE: a.withServices(func(ctx context.Context, s *services, _ []string) error {
 			a.sayMisspelt()
-			checks := append(s.check(ctx), s.cageChecks(ctx)...)
+			checks := append(append(s.check(ctx), s.cageChecks(ctx)...), s.ocrCheck(ctx))
 			err := out.print(a.stdout, checks, func(w io.Writer) error { return printChecks(w, s.config, checks) })
 			if err != nil {
 				return err

@@ -159,8 +159,9 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 	}
 	tuneQueue(&options)
 	s.queue = rq.New(rdb, options)
+	accepting := extract.Accepting(cfg.Extract.OCR)
 	s.documents = document.New(document.Config{
-		Accept:          extract.Declared,
+		Accept:          accepting.Declared,
 		FailedUploadTTL: cfg.Uploads.FailedTTL,
 		KeepOriginal:    cfg.Storage.KeepOriginal,
 		Log:             log,
@@ -169,7 +170,7 @@ func wire(cfg *config.Config, log zerolog.Logger) (*services, error) {
 		QueueName:       config.DocumentQueue,
 		Retention:       cfg.Documents.Retention,
 		Store:           store,
-		Types:           extract.SupportedTypes(),
+		Types:           accepting.Types(),
 		UploadTTL:       cfg.Uploads.URLTTL,
 	})
 	s.cleaner = cleanup.New(cleanup.Config{

@@ -211,7 +211,7 @@ func (s *services) newWorker(c worker.Config) (w *worker.Worker, stop func(), er
 	}
 	pipe, err := pipeline.New(pipeline.Config{
 		Chunk:     chunk.Options{MaxTokens: s.config.Chunks.MaxTokens, Overlap: s.config.Chunks.Overlap},
-		Documents: s.documents, Log: s.log, Pool: pool, Store: s.store, WorkDir: s.workDir(),
+		Documents: s.documents, Log: s.log, Pool: pool, Store: s.store, Thumbnails: pool, WorkDir: s.workDir(),
 	})
 	if err != nil {
 		_ = pool.Close()

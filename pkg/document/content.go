@@ -51,6 +51,23 @@ func (s *Service) Text(ctx context.Context, id string) (*Content, error) {
 		contentType: "text/markdown; charset=utf-8", filename: d.ID + ".md"})
 }
 
+// Thumbnail returns a picture of the document's first page, a PNG file; of a
+// duplicate, that of the document it is a duplicate of. Errors: as Text, and
+// NotFound no_thumbnail.
+func (s *Service) Thumbnail(ctx context.Context, id string) (*Content, error) {
+	d, err := s.readable(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.content(ctx, d, source{key: ArtifactPrefix(d.ID, d.ExecutionID) + ThumbnailName,
+		contentType: "image/png", filename: d.ID + ".png"})
+	if errors.Is(err, objstore.ErrNotFound) {
+		return nil, &Error{Kind: NotFound, Code: CodeNoThumbnail, State: d.Status, Detail: fmt.Sprintf(
+			"There is no thumbnail of document %s (%s). They are made of PDFs and images whose first page can be drawn, when these are processed.", d.ID, d.Format)}
+	}
+	return c, err
+}
+
 // readable returns the document that has the text and chunks of document id.
 func (s *Service) readable(ctx context.Context, id string) (*Document, error) {
 	d, err := s.Get(ctx, id)

@@ -27,6 +27,7 @@ const (
 	CodeUnsupportedType    = "unsupported_type"      // Invalid: content_type
 	CodeWrongUpload        = "wrong_upload_id"       // Invalid: upload_id
 	CodeDocumentNotFound   = "document_not_found"    // NotFound
+	CodeNoThumbnail        = "no_thumbnail"          // NotFound: of the document there is no picture
 	CodeUploadMissing      = "upload_missing"        // Conflict: nothing was uploaded yet
 	CodeSizeMismatch       = "size_mismatch"         // Conflict: DeclaredSize, ActualSize
 	CodeUploadExpired      = "upload_expired"        // Conflict, and error_code of such a document

@@ -13,10 +13,11 @@ const DefaultOwner = "default"
 
 // Names of the objects of one execution.
 const (
-	TextName     = "text.md"
-	ChunksName   = "chunks.jsonl"
-	ManifestName = "document.json" // written last: its presence means complete
-	OriginalName = "original"
+	TextName      = "text.md"
+	ChunksName    = "chunks.jsonl"
+	ThumbnailName = "thumbnail.png" // of PDFs and images only
+	ManifestName  = "document.json" // written last: its presence means complete
+	OriginalName  = "original"
 )
 
 // Places in DocumentPrefix where a record is saved that is not an execution's

@@ -43,7 +43,7 @@ type Manifest struct {
 	Format       string      `json:"format"`
 	MIME         string      `json:"mime"`
 	FileSize     int64       `json:"file_size"`              // bytes
-	StoredBytes  int64       `json:"stored_bytes,omitempty"` // of text, chunks and a kept original
+	StoredBytes  int64       `json:"stored_bytes,omitempty"` // of text, chunks, thumbnail and a kept original
 	SHA256       string      `json:"sha256"`                 // of the bytes, hexadecimal
 	TextSHA256   string      `json:"text_sha256,omitempty"`
 	Metadata     Metadata    `json:"metadata"`

@@ -58,5 +58,5 @@ type PageError struct {
 type Progress struct {
 	Page  int
 	Pages int
-	Stage string // "starting" while a parser loads, "extracting"
+	Stage string // "starting" while a parser loads, "extracting", StageRecognising
 }

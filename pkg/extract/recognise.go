@@ -18,6 +18,9 @@ import (
 // Neither needs a file: images go from the child over the channel, and from here
 // into tesseract's standard input.
 
+// StageRecognising is Progress.Stage while text is recognised in pictures.
+const StageRecognising = "recognising"
+
 const (
 	// recognitionDPI is the resolution that tesseract's data was made for.
 	recognitionDPI = 300
@@ -168,7 +171,7 @@ func (r *recognition) fail(n int, why *Error) {
 func (r *recognition) leave(n int) {
 	r.left = slices.DeleteFunc(r.left, func(p int) bool { return p == n })
 	if r.done++; r.progress != nil {
-		r.progress(Progress{Page: r.done, Pages: r.kept.doc.Meta.Pages, Stage: "recognising"})
+		r.progress(Progress{Page: r.done, Pages: r.kept.doc.Meta.Pages, Stage: StageRecognising})
 	}
 }
 

@@ -200,7 +200,7 @@ func TestDeleteDocument(t *testing.T) {
 		}
 		path := documentsPath + "/" + up.DocumentID
 		f.remove(t, up.DocumentID).problem(t, 404, "document_not_found")
-		for _, part := range []string{"", "/status", "/text", "/chunks", "/original"} {
+		for _, part := range []string{"", "/status", "/text", "/chunks", "/thumbnail", "/original"} {
 			f.get(t, path+part).problem(t, 404, "document_not_found")
 		}
 		f.post(t, path+"/process", `{"upload_id": "`+up.UploadID+`"}`).problem(t, 404, "document_not_found")

@@ -44,6 +44,8 @@ var errorCodes = map[string]errorCode{
 		Help: "Check the path; this page lists all endpoints."},
 	"document_not_found": {Status: http.StatusNotFound, Title: "No such document",
 		Help: "No document has this id."},
+	"no_thumbnail": {Status: http.StatusNotFound, Title: "There is no thumbnail",
+		Help: "Thumbnails are made of PDFs and images, when these are processed."},
 	"object_not_found": {Status: http.StatusNotFound, Title: "No such object in the bucket",
 		Help: "key must be the object's whole key, as the bucket lists it. Storage that doesn't let docsvc list the bucket answers 503 instead."},
 	"job_not_found": {Status: http.StatusNotFound, Title: "No such job",

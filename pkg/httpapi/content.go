@@ -67,6 +67,17 @@ func (a *api) contentRoutes() {
 		},
 	}, a.text)
 	register(a, operation{
+		ID: "get-thumbnail", Method: "GET", Path: "/api/v1/documents/{document_id}/thumbnail", Tag: tagDocuments, Unbounded: true,
+		Summary: "A picture of the document's first page",
+		Description: "A PNG file of at most 320 pixels a side. PDFs and images have one, unless their first page can't be drawn; of other formats, " +
+			"and of documents processed before there were thumbnails, the answer is 404 no_thumbnail. That of a duplicate is the first document's.",
+		Curl:  `curl -o thumbnail.png http://localhost:8000/api/v1/documents/DOCUMENT_ID/thumbnail`,
+		Codes: contentCodes("no_thumbnail"),
+		Responses: map[string]*huma.Response{
+			"200": binaryResponse("OK", "image/png"), "302": redirectResponse(),
+		},
+	}, a.thumbnail)
+	register(a, operation{
 		ID: "get-original", Method: "GET", Path: "/api/v1/documents/{document_id}/original", Tag: tagDocuments, Unbounded: true,
 		Summary: "The file as it was uploaded",
 		Description: "A large file is answered with a redirect to the storage. After processing it is there only with the setting storage.keep_original; " +
@@ -81,6 +92,10 @@ func (a *api) contentRoutes() {
 
 func (a *api) text(ctx context.Context, in *DocumentPath) (*contentOutput, error) {
 	return a.content(ctx, func(ctx context.Context) (*document.Content, error) { return a.Documents.Text(ctx, in.id()) })
+}
+
+func (a *api) thumbnail(ctx context.Context, in *DocumentPath) (*contentOutput, error) {
+	return a.content(ctx, func(ctx context.Context) (*document.Content, error) { return a.Documents.Thumbnail(ctx, in.id()) })
 }
 
 func (a *api) original(ctx context.Context, in *DocumentPath) (*contentOutput, error) {

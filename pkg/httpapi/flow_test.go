@@ -40,10 +40,19 @@ func (lines) Extract(_ context.Context, r extract.Request, _ func(extract.Progre
 	return d, nil
 }
 
+// Thumbnail has one of texts that speak of a picture.
+func (lines) Thumbnail(_ context.Context, r extract.Request, format string) ([]byte, error) {
+	text, err := io.ReadAll(io.NewSectionReader(r.File, 0, 1<<30))
+	if err != nil || format != "text" || !bytes.HasPrefix(text, []byte("A picture")) {
+		return nil, err
+	}
+	return []byte("\x89PNG of it"), nil
+}
+
 // work runs the real worker and pipeline until the test ends.
 func (f *fixture) work(t *testing.T) {
 	t.Helper()
-	p, err := pipeline.New(pipeline.Config{Documents: f.Docs, Store: f.Store, Pool: lines{}, WorkDir: t.TempDir(), MinFree: 1,
+	p, err := pipeline.New(pipeline.Config{Documents: f.Docs, Store: f.Store, Pool: lines{}, Thumbnails: lines{}, WorkDir: t.TempDir(), MinFree: 1,
 		Chunk: chunk.Options{MaxTokens: 50, Overlap: 5}})
 	if err != nil {
 		t.Fatal(err)
@@ -303,6 +312,33 @@ func TestCancelAndRetry(t *testing.T) {
 		if s := f.await(t, up.DocumentID); s.Status != document.Completed {
 			t.Errorf("retried, it is %+v", s)
 		}
+	})
+}
+
+func TestThumbnail(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, r *redistest.Server) {
+		f := online(t, r, nil)
+		up, _ := f.process(t, "A picture of something.")
+		f.get(t, "/api/v1/documents/"+up.DocumentID+"/thumbnail").problem(t, 409, "not_ready")
+		f.work(t)
+		f.await(t, up.DocumentID)
+		got := f.get(t, "/api/v1/documents/"+up.DocumentID+"/thumbnail")
+		if got.Status != 200 || got.Header.Get("Content-Type") != "image/png" || string(got.Body) != "\x89PNG of it" {
+			t.Errorf("answered %d %v %q", got.Status, got.Header, got.Body)
+		}
+		same, _ := f.process(t, "A picture of something.")
+		if s := f.await(t, same.DocumentID); s.Status != document.Duplicate {
+			t.Errorf("the same again is %s", s.Status)
+		}
+		if got := f.get(t, "/api/v1/documents/"+same.DocumentID+"/thumbnail"); got.Status != 200 || string(got.Body) != "\x89PNG of it" {
+			t.Errorf("of a duplicate: %d %q", got.Status, got.Body)
+		}
+		plain, _ := f.process(t, "A text without a look of its own.")
+		f.await(t, plain.DocumentID)
+		f.get(t, "/api/v1/documents/"+plain.DocumentID+"/thumbnail").problem(t, 404, "no_thumbnail")
+		f.remove(t, up.DocumentID)
+		f.get(t, "/api/v1/documents/"+up.DocumentID+"/thumbnail").problem(t, 404, "document_not_found")
 	})
 }
 

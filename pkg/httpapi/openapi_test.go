@@ -79,6 +79,7 @@ func TestAllRoutesAreThere(t *testing.T) {
 		"GET /api/v1/documents/{document_id}/original",
 		"GET /api/v1/documents/{document_id}/status",
 		"GET /api/v1/documents/{document_id}/text",
+		"GET /api/v1/documents/{document_id}/thumbnail",
 		"GET /api/v1/queue/health",
 		"GET /api/v1/queue/info",
 		"GET /api/v1/queue/info/{queue_name}",

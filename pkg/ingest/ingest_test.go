@@ -62,7 +62,7 @@ func TestWhatIsNotTakenIn(t *testing.T) {
 	g := newRig(t)
 	g.write("a.txt", "alpha")
 	empty := g.write("empty.pdf", "")
-	picture := g.write("photo.jpg", "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
+	song := g.write("song.flac", "fLaC\x00\x00\x00\x22\x10\x00")
 	nameless := g.write("README", "Some text of which the name says nothing.")
 	huge := g.write("huge.pdf", "")
 	if err := os.Truncate(huge, 6<<30); err != nil {
@@ -81,7 +81,7 @@ func TestWhatIsNotTakenIn(t *testing.T) {
 	g.want("link.txt", ingest.Duplicate, "a.txt")
 	g.want("empty.pdf", ingest.Skipped, "empty")
 	g.want("huge.pdf", ingest.Skipped, "too large: 6.0 GiB, at most 5.0 GiB")
-	g.want("photo.jpg", ingest.Skipped, ".jpg files are not read")
+	g.want("song.flac", ingest.Skipped, ".flac files are not read")
 	g.want("README", ingest.Skipped, "name the file itself")
 	g.want("pipe.txt", ingest.Skipped, "a named pipe")
 	g.want("loop", ingest.Skipped, "a link to a directory")
@@ -89,9 +89,9 @@ func TestWhatIsNotTakenIn(t *testing.T) {
 	if report.Bad != 1 {
 		t.Errorf("%d bad, want the broken link alone", report.Bad)
 	}
-	report = g.run(context.Background(), ingest.Options{}, empty, picture, nameless, filepath.Join(g.dir, "none.pdf"))
+	report = g.run(context.Background(), ingest.Options{}, empty, song, nameless, filepath.Join(g.dir, "none.pdf"))
 	g.want("empty.pdf", ingest.Skipped, "empty")
-	g.want("photo.jpg", ingest.Skipped, "an image (image/jpeg)")
+	g.want("song.flac", ingest.Skipped, "a recording (audio/flac)")
 	g.want("README", ingest.Completed, "")
 	g.want("none.pdf", ingest.Failed, "no such file")
 	if report.Bad != 3 {
@@ -346,7 +346,7 @@ func TestObjects(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
 	listing := func(yield func(objstore.Object, error) bool) {
-		for _, o := range []objstore.Object{{Key: "in/a.pdf", Size: 5}, {Key: "in/dir/"}, {Key: "in/b.jpg", Size: 5},
+		for _, o := range []objstore.Object{{Key: "in/a.pdf", Size: 5}, {Key: "in/dir/"}, {Key: "in/b.mp3", Size: 5},
 			{Key: "in/empty.pdf"}, {Key: "temp/x/y.pdf", Size: 5}} {
 			if !yield(o, nil) {
 				return
@@ -361,7 +361,7 @@ func TestObjects(t *testing.T) {
 	g.want("s3://docsvc/x.pdf", ingest.Completed, "")
 	g.want("s3://docsvc/missing.pdf", ingest.Failed, "There is no object missing.pdf")
 	g.want("s3://docsvc/in/a.pdf", ingest.Completed, "")
-	g.want("s3://docsvc/in/b.jpg", ingest.Skipped, ".jpg")
+	g.want("s3://docsvc/in/b.mp3", ingest.Skipped, ".mp3")
 	g.want("s3://docsvc/in/empty.pdf", ingest.Skipped, "empty")
 	g.want("s3://docsvc/in/", ingest.Failed, "the listing broke off")
 	if report.Files != 6 {

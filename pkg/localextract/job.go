@@ -11,6 +11,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract"
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/detect"
 	"github.com/docsvc/docsvc/pkg/filewalk"
 )
 
@@ -32,6 +33,7 @@ type job struct {
 	c       Config
 	outcome *Outcome
 	place   place
+	picture bool // without text that could be read: a photograph, maybe
 }
 
 // do fills in the outcome.
@@ -65,9 +67,15 @@ func (j *job) extract(ctx context.Context) (*extract.Document, error) {
 	if before.Size() == 0 {
 		return nil, block.Errorf(block.CodeEmpty, "This file is empty.")
 	}
-	doc, err := j.c.Pool.Extract(ctx, extract.Request{File: f, Name: filepath.Base(path), Password: j.c.Password}, nil)
+	base := filepath.Base(path)
+	doc, err := j.c.Pool.Extract(ctx, extract.Request{File: f, Name: base, Password: j.c.Password}, nil)
 	if after, statErr := f.Stat(); statErr == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
 		return nil, block.Errorf(CodeChanged, "This file was changed while it was read. Extract it again when it is complete.")
+	}
+	var coded *extract.Error
+	if errors.As(err, &coded) && (coded.Code == block.CodeNeedsOCR || coded.Code == block.CodeNoText) {
+		found, detectErr := extract.Detect(f, before.Size(), base, "")
+		j.picture = detectErr == nil && found.Format == detect.Image
 	}
 	return doc, err
 }
@@ -81,7 +89,7 @@ func (j *job) failed(err error) {
 	switch {
 	case errors.As(err, &open):
 		j.unreadable(open.error)
-	case errors.As(err, &coded) && (coded.Code == block.CodeUnsupported || coded.Code == block.CodeEmpty):
+	case errors.As(err, &coded) && (coded.Code == block.CodeUnsupported || coded.Code == block.CodeEmpty || j.picture):
 		j.refuse(coded.Code, coded.Message)
 	case errors.As(err, &coded):
 		j.fail(coded.Code, coded.Message)

@@ -20,7 +20,7 @@ func (e *execution) prefix() string {
 }
 
 // store writes the artifacts, document.json last: its presence means complete.
-func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chunk.Chunk) error {
+func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chunk.Chunk, thumbnail []byte) error {
 	e.wrote = true
 	lines, err := jsonLines(chunks)
 	if err != nil {
@@ -34,13 +34,18 @@ func (e *execution) store(ctx context.Context, r extract.Rendered, chunks []chun
 	if err := e.put(ctx, document.ChunksName, "application/x-ndjson", lines); err != nil {
 		return err
 	}
+	if len(thumbnail) > 0 {
+		if err := e.put(ctx, document.ThumbnailName, "image/png", thumbnail); err != nil {
+			return err
+		}
+	}
 	if e.p.c.Documents.KeepOriginal() && e.doc.SourceKey == "" { // an object is kept where it is
 		if err := e.keepOriginal(ctx); err != nil {
 			return err
 		}
 	}
 	e.chunksDone(95, "finishing", len(chunks))
-	e.manifest.Seconds, e.manifest.StoredBytes = e.seconds(), int64(len(r.Text)+len(lines))
+	e.manifest.Seconds, e.manifest.StoredBytes = e.seconds(), int64(len(r.Text)+len(lines)+len(thumbnail))
 	if e.manifest.OriginalKey != "" {
 		e.manifest.StoredBytes += e.manifest.FileSize
 	}

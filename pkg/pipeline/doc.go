@@ -9,7 +9,7 @@
 //
 // The upload is read once, by the ETag or version that was pinned when
 // processing was asked for, into a file of the work directory, and hashed on
-// the way. Artifacts (text.md, chunks.jsonl, and last document.json) are
+// the way. Artifacts (text.md, chunks.jsonl, thumbnail.png, and last document.json) are
 // written below documents/<document>/<execution>/, where nobody looks until
 // the finish script has written that execution's id into the record: that is
 // the commit. Both looks for duplicates before it only save work; the

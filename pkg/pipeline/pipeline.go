@@ -52,6 +52,12 @@ type Extractor interface {
 	Extract(context.Context, extract.Request, func(extract.Progress)) (*extract.Document, error)
 }
 
+// Thumbnailer is what the pipeline needs of an *extract.Pool to show documents.
+type Thumbnailer interface {
+	// Thumbnail gives a PNG file, nil when documents of that format have no look.
+	Thumbnail(ctx context.Context, r extract.Request, format string) ([]byte, error)
+}
+
 // Config says what a Pipeline works with. Documents, Store, Pool and WorkDir
 // are needed.
 type Config struct {
@@ -69,6 +75,8 @@ type Config struct {
 	// document; default 500 ms.
 	ProgressEvery time.Duration
 	Store         Objects
+	// Thumbnails draws first pages; default none.
+	Thumbnails Thumbnailer
 	// WorkDir is where uploads are kept while they are read. It is made when
 	// missing. Several pipelines may share it.
 	WorkDir string

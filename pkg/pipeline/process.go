@@ -24,8 +24,9 @@ type execution struct {
 	manifest *document.Manifest
 	progress *reporter
 	began    time.Time
-	attempt  int  // which one this is
-	wrote    bool // artifacts were begun: something may have to be removed
+	attempt  int    // which one this is
+	wrote    bool   // artifacts were begun: something may have to be removed
+	password string // of the file; empty for none
 }
 
 // process is the handler.
@@ -109,6 +110,7 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	if err != nil {
 		return worker.Result{}, err
 	}
+	thumbnail := e.thumbnail(ctx, file, extracted.Format)
 	done() // the file isn't needed any more
 	rendered := extract.Render(extracted)
 	if strings.TrimSpace(rendered.Text) == "" {
@@ -126,7 +128,7 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	if err != nil {
 		return worker.Result{}, err
 	}
-	if err := e.store(ctx, rendered, chunks); err != nil {
+	if err := e.store(ctx, rendered, chunks, thumbnail); err != nil {
 		return worker.Result{}, err
 	}
 	return e.complete(), nil
@@ -134,16 +136,15 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 
 // extract reads the file in a child process.
 func (e *execution) extract(ctx context.Context, file *os.File) (*extract.Document, error) {
-	var password string
 	err := waitForRedis(ctx, func() (err error) {
-		password, err = e.p.c.Documents.Password(ctx, e.doc.ID)
+		e.password, err = e.p.c.Documents.Password(ctx, e.doc.ID)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.progress.set(document.Progress{Status: document.Extracting, Percent: 10, Step: "reading the file"})
-	req := extract.Request{File: file, Name: e.doc.Filename, DeclaredType: e.doc.ContentType, Password: password}
+	req := extract.Request{File: file, Name: e.doc.Filename, DeclaredType: e.doc.ContentType, Password: e.password}
 	doc, err := e.p.c.Pool.Extract(ctx, req, func(p extract.Progress) {
 		e.progress.set(pagesRead(p))
 	})
@@ -158,12 +159,28 @@ func (e *execution) extract(ctx context.Context, file *os.File) (*extract.Docume
 	}
 }
 
+// thumbnail draws the first page. A document is not less complete without it.
+func (e *execution) thumbnail(ctx context.Context, file *os.File, format string) []byte {
+	if e.p.c.Thumbnails == nil {
+		return nil
+	}
+	req := extract.Request{File: file, Name: e.doc.Filename, DeclaredType: e.doc.ContentType, Password: e.password}
+	picture, err := e.p.c.Thumbnails.Thumbnail(ctx, req, format)
+	if err != nil && ctx.Err() == nil {
+		e.task.Log.Info().Err(err).Msg("the document has no thumbnail: its first page could not be drawn")
+	}
+	return picture
+}
+
 // pagesRead gives extraction the percents from 10 to 60.
 func pagesRead(p extract.Progress) document.Progress {
 	out := document.Progress{Status: document.Extracting, Percent: 10, Step: "reading the file", Page: p.Page, Pages: p.Pages}
 	if p.Pages > 0 {
 		out.Percent += 50 * min(p.Page, p.Pages) / p.Pages
 		out.Step = fmt.Sprintf("read %d of %d", p.Page, p.Pages)
+		if p.Stage == extract.StageRecognising {
+			out.Step = fmt.Sprintf("read %d of %d, recognising text in pictures", p.Page, p.Pages)
+		}
 	}
 	return out
 }

@@ -81,7 +81,7 @@ func known() []Format {
 		{DOC, "DOC", "application/msword", nil, []string{".doc", ".dot"}, "a Word 97-2003 document (DOC)", "Save it as DOCX or PDF."},
 		{Image, "images", "image/png",
 			[]string{"image/jpeg", "image/jpg", "image/tiff", "image/bmp", "image/gif", "image/webp"},
-			[]string{".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"}, "an image", "Text recognition (OCR) is not available."},
+			[]string{".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"}, "an image", "Send it as a PDF with text."},
 		{XLS, "XLS", "application/vnd.ms-excel", nil, []string{".xls", ".xlt"}, "an Excel 97-2003 workbook (XLS)", "Save it as PDF."},
 		{PPT, "PPT", "application/vnd.ms-powerpoint", nil, []string{".ppt", ".pps", ".pot"}, "a PowerPoint 97-2003 presentation (PPT)", "Save it as PDF."},
 		{ODS, "ODS", odf + "spreadsheet", []string{odf + "spreadsheet-template"}, []string{".ods", ".ots"}, "an OpenDocument file (spreadsheet)", "Save it as PDF."},
