@@ -23,6 +23,8 @@ const (
 	atPieces       = 33
 	atEndnoteRefs  = 46
 	atEndnotes     = 47
+	atLists        = 73
+	atListUses     = 74
 )
 
 // positions are the n+1 positions that a list of n entries of size bytes begins

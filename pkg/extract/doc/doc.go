@@ -16,11 +16,12 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
+	"github.com/docsvc/docsvc/pkg/extract/numbering"
 	"github.com/docsvc/docsvc/pkg/extract/ole"
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 const (
 	// maxStream bounds a stream as it is held, in bytes. Pictures are in streams that aren't read.
@@ -45,6 +46,7 @@ func Parse(ctx context.Context, f *os.File, size int64, _ block.Options, sink bl
 		return block.Errorf(block.CodeCorrupt, "This document is damaged: it doesn't say where its text is. Open it in Word, save it as DOCX and send that.")
 	}
 	d.readStyles()
+	d.readLists()
 	d.readParagraphs()
 	d.readCharacters()
 	if err := sink.Meta(d.meta); err != nil {
@@ -82,6 +84,7 @@ type document struct {
 	left       int // characters that may still be read
 	cut        bool
 	styles     []style
+	lists      []*numbering.List
 	paragraphs []paragraph
 	unseen     []span // text that isn't shown, by its place in the stream
 

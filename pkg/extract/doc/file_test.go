@@ -23,6 +23,7 @@ type wordFile struct {
 	paragraphs []run
 	characters []run
 	structures map[int][]byte // of the table stream, by number
+	lists      [2][]byte      // the structure of that name, and what stands behind it
 	flags      uint16
 	fib        uint16
 	pieces     func(good []byte) []byte
@@ -79,6 +80,10 @@ func (w wordFile) pack(t testing.TB) []byte {
 	}
 	for n, b := range w.structures {
 		structure(n, b)
+	}
+	if w.lists[0] != nil {
+		structure(atLists, w.lists[0])
+		table = append(table, w.lists[1]...)
 	}
 	return oletest.Container(t, map[string][]byte{"WordDocument": main, "1Table": table})
 }

@@ -82,8 +82,9 @@ const maxSample = 64 << 10
 
 // style is an entry of the style sheet.
 type style struct {
-	id   int // of a style that Word has built in
-	base int // the style that it is derived from
+	id    int       // of a style that Word has built in
+	base  int       // the style that it is derived from
+	props paragraph // what it says of paragraphs
 }
 
 // readStyles reads the style sheet (STSH).
@@ -92,12 +93,24 @@ func (d *document) readStyles() {
 	at := 2 + sheet.U16(0)
 	for range min(sheet.U16(2), 4096) {
 		size := sheet.U16(at)
-		s := style{id: -1, base: 0xfff}
+		s := style{id: -1, base: 0xfff, props: newParagraph()}
 		if size >= 4 {
-			s = style{id: sheet.U16(at+2) & 0xfff, base: sheet.U16(at+4) >> 4}
+			s.id, s.base = sheet.U16(at+2)&0xfff, sheet.U16(at+4)>>4
+			if sheet.U16(at+4)&0xf == 1 { // of paragraphs
+				s.props.readStyle(sheet.Part(at+2, size), sheet.U16(4))
+			}
 		}
 		d.styles = append(d.styles, s)
 		at += 2 + size + size%2
+	}
+}
+
+// readStyle takes in what a style says of paragraphs. Its fixed part, of base
+// bytes, is followed by its name and that.
+func (p *paragraph) readStyle(b ole.Bytes, base int) {
+	at := base + 2 + 2*b.U16(base) + 2
+	if size := b.U16(at); base >= 10 && size > 2 {
+		p.read(b.Part(at+4, size-2))
 	}
 }
 
@@ -129,8 +142,8 @@ type paragraph struct {
 	span
 	style   int
 	outline int // from 0; noOutline for none said
-	list    bool
-	level   int
+	list    int // number of its list from 1, 0 for none, or unsaid
+	level   int // in its list, or unsaid
 	inTable bool
 	rowEnd  bool
 	huge    bool // its properties are elsewhere: it may end a row
@@ -159,10 +172,14 @@ func (d *document) runs(list ole.Bytes, entry int, visit func(s span, page ole.B
 	}
 }
 
+// newParagraph is one of which nothing is known.
+func newParagraph() paragraph { return paragraph{outline: noOutline, list: unsaid, level: unsaid} }
+
 // readParagraphs reads the properties of paragraphs.
 func (d *document) readParagraphs() {
 	d.runs(d.structure(atParagraphs), 13, func(s span, page ole.Bytes, at int) {
-		p := paragraph{span: s, outline: noOutline}
+		p := newParagraph()
+		p.span = s
 		if at > 0 {
 			size, from := 2*page.U8(at)-1, at+1
 			if size < 0 {
@@ -189,7 +206,9 @@ func (p *paragraph) read(list ole.Bytes) {
 		case 0x260a:
 			p.level = min(value.U8(0), 8)
 		case 0x460b:
-			p.list = value.U16(0) != 0 && value.U16(0) != 0xf801
+			if p.list = value.U16(0); p.list > 0x7fe {
+				p.list = 0
+			}
 		case 0x6645, 0x6646:
 			p.huge = true
 		}
@@ -246,7 +265,9 @@ func (d *document) shown(at int) bool {
 func (d *document) paragraphAt(at int) paragraph {
 	i := sort.Search(len(d.paragraphs), func(i int) bool { return d.paragraphs[i].from > at })
 	if i == 0 || at >= d.paragraphs[i-1].to {
-		return paragraph{outline: noOutline, huge: d.old}
+		p := newParagraph()
+		p.huge = d.old
+		return p
 	}
 	return d.paragraphs[i-1]
 }

@@ -90,7 +90,7 @@ func (f *flow) read(cp, end int) error {
 	if err := f.d.characters(cp, end, f.character); err != nil {
 		return err
 	}
-	if err := f.endParagraph(paragraph{outline: noOutline}); err != nil {
+	if err := f.endParagraph(newParagraph()); err != nil {
 		return err
 	}
 	return f.endTable()
@@ -171,7 +171,7 @@ func (f *flow) mark(r rune, at int) error {
 		return f.endParagraph(p)
 	}
 	empty := f.text.Len() == 0 && len(f.cell) == 0
-	if err := f.endLine(); err != nil || r != cellMark {
+	if err := f.endLine(p); err != nil || r != cellMark {
 		return err
 	}
 	if p.rowEnd || p.huge && empty && len(f.row) > 0 {
@@ -215,23 +215,27 @@ func (f *flow) endParagraph(p paragraph) error {
 	if p.outline < noOutline {
 		level = min(p.outline+1, 6)
 	}
+	label, depth, listed := f.d.item(p)
 	switch {
 	case level > 0:
-		b.Kind, b.Level = block.Heading, level
-	case p.list:
-		b.Kind, b.Level = block.ListItem, p.level
+		b.Kind, b.Level, b.Label = block.Heading, level, label
+	case listed:
+		b.Kind, b.Level, b.Label = block.ListItem, depth, label
 	}
 	return f.put(b)
 }
 
 // endLine ends a paragraph within a cell.
-func (f *flow) endLine() error {
+func (f *flow) endLine(p paragraph) error {
 	if f.continues {
 		err := f.handOver()
 		f.continues = false
 		return err
 	}
 	if text := f.take(); text != "" {
+		if label, _, _ := f.d.item(p); label != "" {
+			text = label + " " + text
+		}
 		f.cell = append(f.cell, text)
 		f.size += len(text)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/html"
+	"github.com/docsvc/docsvc/pkg/extract/numbering"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
 
@@ -30,7 +31,7 @@ type noteKey struct {
 // numbers, as Word gives them unless told otherwise.
 func (k noteKey) label(number int) string {
 	if k.kind == block.Endnote {
-		return numeral(number, "lowerRoman")
+		return numbering.Numeral(number, "lowerRoman")
 	}
 	return strconv.Itoa(number)
 }

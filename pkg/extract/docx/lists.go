@@ -2,15 +2,13 @@ package docx
 
 import (
 	"strconv"
-	"strings"
 
+	"github.com/docsvc/docsvc/pkg/extract/numbering"
 	"github.com/docsvc/docsvc/pkg/extract/ooxml"
 )
 
-const (
-	maxLists  = 20000
-	maxLevels = 9
-)
+// maxLists bounds the definitions, and lists, that are kept.
+const maxLists = 20000
 
 // listRef says which list, and which level of it, a paragraph or style is of.
 type listRef struct {
@@ -26,7 +24,7 @@ func (r *listRef) read(x *ooxml.Reader) error {
 			r.id = t.Attr("w:val")
 		case "w:ilvl":
 			if n, err := strconv.Atoi(t.Attr("w:val")); err == nil {
-				r.level, r.leveld = min(max(n, 0), maxLevels-1), true
+				r.level, r.leveld = min(max(n, 0), numbering.MaxLevels-1), true
 			}
 		}
 		return nil
@@ -50,31 +48,16 @@ type lists struct {
 	nums     map[string]*list
 }
 
-// abstractList is a definition; lists that share one go on counting from one
-// another.
+// abstractList is a definition.
 type abstractList struct {
-	levels    [maxLevels]level
+	*numbering.Definition
 	styleLink string // defined where this list style is
 	style     string // is the definition of this list style
-	counters  [maxLevels]int
-	started   [maxLevels]bool
 }
 
 type list struct {
+	numbering.List
 	abstractID string
-	def        *abstractList
-	override   [maxLevels]*int   // start again from here when this list is first used
-	levels     [maxLevels]*level // definitions of its own
-	used       [maxLevels]bool
-}
-
-type level struct {
-	start   int
-	format  string // numFmt
-	text    string // "%1.%2)"
-	style   string // paragraph style that is this level
-	restart int    // level (from 1) after which counting starts again; 0 never, -1 after any above
-	legal   bool   // all numbers in the text as decimals
 }
 
 func (l *lists) read(x *ooxml.Reader, _ ooxml.Token) error {
@@ -85,10 +68,7 @@ func (l *lists) read(x *ooxml.Reader, _ ooxml.Token) error {
 		}
 		switch t.Name {
 		case "w:abstractNum":
-			a := &abstractList{}
-			for i := range a.levels {
-				a.levels[i] = level{start: 1, format: "none", restart: -1}
-			}
+			a := &abstractList{Definition: numbering.NewDefinition()}
 			l.abstract[t.Attr("w:abstractNumId")] = a
 			l.ordered = append(l.ordered, a)
 			return a.read(x)
@@ -106,7 +86,7 @@ func (a *abstractList) read(x *ooxml.Reader) error {
 		switch t.Name {
 		case "w:lvl":
 			if i, ok := levelIndex(t); ok {
-				return a.levels[i].read(x)
+				return readLevel(x, &a.Levels[i])
 			}
 		case "w:numStyleLink":
 			a.styleLink = t.Attr("w:val")
@@ -119,7 +99,7 @@ func (a *abstractList) read(x *ooxml.Reader) error {
 
 func levelIndex(t ooxml.Token) (int, bool) {
 	i, err := strconv.Atoi(t.Attr("w:ilvl"))
-	return i, err == nil && i >= 0 && i < maxLevels
+	return i, err == nil && i >= 0 && i < numbering.MaxLevels
 }
 
 func (n *list) read(x *ooxml.Reader) error {
@@ -136,11 +116,11 @@ func (n *list) read(x *ooxml.Reader) error {
 				switch t.Name {
 				case "w:startOverride":
 					if v, err := strconv.Atoi(t.Attr("w:val")); err == nil {
-						n.override[i] = &v
+						n.Starts[i] = &v
 					}
 				case "w:lvl":
-					n.levels[i] = &level{start: 1, format: "decimal", restart: -1}
-					return n.levels[i].read(x)
+					n.Levels[i] = &numbering.Level{Start: 1, Format: "decimal", Restart: -1}
+					return readLevel(x, n.Levels[i])
 				}
 				return nil
 			})
@@ -149,26 +129,26 @@ func (n *list) read(x *ooxml.Reader) error {
 	})
 }
 
-func (l *level) read(x *ooxml.Reader) error {
-	l.format = "decimal" // when numFmt is left out
+func readLevel(x *ooxml.Reader, l *numbering.Level) error {
+	l.Format = "decimal" // when numFmt is left out
 	return x.Children(func(t ooxml.Token) error {
 		val := t.Attr("w:val")
 		switch t.Name {
 		case "w:start":
 			if n, err := strconv.Atoi(val); err == nil {
-				l.start = n
+				l.Start = n
 			}
 		case "w:numFmt":
-			l.format = val
+			l.Format = val
 		case "w:lvlText":
-			l.text = val
+			l.Text = val
 		case "w:pStyle":
-			l.style = val
+			l.Style = val
 		case "w:isLgl":
-			l.legal = on(t)
+			l.Legal = on(t)
 		case "w:lvlRestart":
 			if n, err := strconv.Atoi(val); err == nil {
-				l.restart = n
+				l.Restart = n
 			}
 		case "mc:AlternateContent": // <mc:Choice><w:numFmt w:val="custom" .../>, then the fallback
 			return x.Children(func(t ooxml.Token) error {
@@ -177,7 +157,7 @@ func (l *level) read(x *ooxml.Reader) error {
 				}
 				return x.Children(func(t ooxml.Token) error {
 					if t.Name == "w:numFmt" {
-						l.format = t.Attr("w:val")
+						l.Format = t.Attr("w:val")
 					}
 					return nil
 				})
@@ -197,17 +177,20 @@ func (l *lists) link(s styles) {
 		}
 	}
 	for _, n := range l.nums {
-		n.def = l.abstract[n.abstractID]
-		if n.def == nil || n.def.styleLink == "" {
+		a := l.abstract[n.abstractID]
+		if a == nil {
 			continue
 		}
-		if a := byStyle[n.def.styleLink]; a != nil {
-			n.def = a
-		} else if st := s.byID[n.def.styleLink]; st != nil {
-			if target := l.nums[st.list.id]; target != nil && l.abstract[target.abstractID] != nil {
-				n.def = l.abstract[target.abstractID]
+		if a.styleLink != "" {
+			if linked := byStyle[a.styleLink]; linked != nil {
+				a = linked
+			} else if st := s.byID[a.styleLink]; st != nil {
+				if target := l.nums[st.list.id]; target != nil && l.abstract[target.abstractID] != nil {
+					a = l.abstract[target.abstractID]
+				}
 			}
 		}
+		n.Definition = a.Definition
 	}
 }
 
@@ -215,80 +198,18 @@ func (l *lists) link(s styles) {
 // the paragraph shows neither number nor bullet.
 func (l *lists) item(ref listRef, styleID string) (label string, depth int, ok bool) {
 	n := l.nums[ref.id]
-	if n == nil || n.def == nil {
+	if n == nil || n.Definition == nil {
 		return "", 0, false
 	}
 	i := ref.level
 	if !ref.leveld && styleID != "" {
-		for j := range n.def.levels {
-			if n.def.levels[j].style == styleID {
+		for j := range n.Definition.Levels {
+			if n.Definition.Levels[j].Style == styleID {
 				i = j
 				break
 			}
 		}
 	}
-	lvl := n.level(i)
-	n.count(i)
-	switch {
-	case lvl.format == "bullet":
-		return "", i, true
-	case lvl.format == "none" || lvl.text == "":
-		return "", i, false
-	}
-	return n.label(i), i, true
-}
-
-func (n *list) level(i int) level {
-	if n.levels[i] != nil {
-		return *n.levels[i]
-	}
-	return n.def.levels[i]
-}
-
-func (n *list) count(i int) {
-	d := n.def
-	switch {
-	case n.override[i] != nil && !n.used[i]:
-		d.counters[i] = *n.override[i]
-	case !d.started[i]:
-		d.counters[i] = n.level(i).start
-	default:
-		d.counters[i]++
-	}
-	d.started[i], n.used[i] = true, true
-	for j := range i { // levels above that were skipped count as begun
-		if !d.started[j] {
-			d.counters[j], d.started[j] = n.level(j).start, true
-		}
-	}
-	for j := i + 1; j < maxLevels; j++ {
-		if r := n.level(j).restart; r < 0 || r > 0 && i < r {
-			d.started[j] = false
-		}
-	}
-}
-
-// label fills the numbers of all levels into the level's text.
-func (n *list) label(i int) string {
-	lvl := n.level(i)
-	var b strings.Builder
-	for k := 0; k < len(lvl.text); k++ {
-		c := lvl.text[k]
-		if c != '%' || k+1 >= len(lvl.text) || lvl.text[k+1] < '1' || lvl.text[k+1] > '9' {
-			b.WriteByte(c)
-			continue
-		}
-		k++
-		j := int(lvl.text[k] - '1')
-		format := n.level(j).format
-		if lvl.legal {
-			format = "decimal"
-		}
-		value := n.def.counters[j]
-		if j > i {
-			value = n.level(j).start
-		}
-		b.WriteString(numeral(value, format))
-	}
-	return strings.TrimSpace(b.String())
+	label, ok = n.Next(i)
+	return label, i, ok
 }
