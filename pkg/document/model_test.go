@@ -67,11 +67,14 @@ func (x *machine) step(do func()) func(*rapid.T) {
 	}
 }
 
+// recent are the uploads that things happen to, so that much happens to each.
+func (x *machine) recent() []*Upload { return x.uploads[max(0, len(x.uploads)-3):] }
+
 func (x *machine) some() string {
 	if len(x.uploads) == 0 {
 		x.t.Skip("no document yet")
 	}
-	return rapid.SampledFrom(x.uploads).Draw(x.t, "document").DocumentID
+	return rapid.SampledFrom(x.recent()).Draw(x.t, "document").DocumentID
 }
 
 // job is that of some document, "" when there is none.
@@ -112,7 +115,7 @@ func (x *machine) ask() {
 	if len(x.uploads) == 0 {
 		x.t.Skip("no document yet")
 	}
-	x.request(rapid.SampledFrom(x.uploads).Draw(x.t, "upload"))
+	x.request(rapid.SampledFrom(x.recent()).Draw(x.t, "upload"))
 }
 
 // accept is an upload that is processed at once.

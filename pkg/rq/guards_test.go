@@ -203,6 +203,8 @@ func TestEnqueueAgainRareStates(t *testing.T) {
 	}
 	checkGuards(t, []guard{
 		{"the one that ended has no queue", "HSET rq:job:j1 status finished data x", again("LLEN rq:queue:q"), "<nil> 1"},
+		{"what ran when its hash was deleted is not the new one's", startedJob + "\nDEL rq:job:j1", again("EXISTS rq:wip:q docsvc:lease:q rq:execution:j1:e1 rq:executions:j1"), "<nil> 0"},
+		{"nor what ran on another queue", strings.ReplaceAll(startedJob, ":q ", ":p ") + "\nHSET rq:job:j1 origin p status failed", again("EXISTS rq:wip:p"), "<nil> 0"},
 		{"deaths of a job whose hash is gone are not the new one's", "HSET docsvc:recovered j1 4", again("HGET docsvc:recovered j1"), "<nil> nothing"},
 	})
 }

@@ -76,12 +76,12 @@ func (x *machine) enqueue() {
 // enqueueAgain uses an id a second time, which only a job that has ended allows.
 func (x *machine) enqueueAgain() {
 	m, id := x.m, x.someJob()
+	s, j := x.newSpec(id)
 	for _, r := range m.runs {
-		if (r.holds || r.leased) && r.c.Execution.JobID == id && m.jobs[id] == nil {
-			x.t.Skip("its hash was deleted by another tool while it runs")
+		if e := r.c.Execution; (r.holds || r.leased) && e.JobID == id && e.Queue != s.Queue && m.jobs[id] == nil {
+			x.t.Skip("its hash was deleted by another tool while it runs, and what it ran on is not known")
 		}
 	}
-	s, j := x.newSpec(id)
 	s.Unique = UniqueActive
 	old := m.jobs[id]
 	_, err := x.Enqueue(context.Background(), s)
@@ -94,12 +94,18 @@ func (x *machine) enqueueAgain() {
 	if err != nil {
 		x.t.Fatalf("enqueueing %s again: %v", id, err)
 	}
+	was := s.Queue
 	if old != nil {
-		for _, reg := range []map[string]map[string]int64{m.results, m.failed, m.canceled} {
-			delete(reg[old.queue], id)
-		}
+		was, j.waiting = old.queue, old.waiting
 		m.gone++
-		j.waiting = old.waiting
+	}
+	for _, reg := range []map[string]map[string]int64{m.results, m.failed, m.canceled} {
+		delete(reg[was], id)
+	}
+	for _, r := range m.runs {
+		if r.c.Execution.JobID == id {
+			r.end()
+		}
 	}
 	delete(m.deaths, id)
 	x.place(s, j)

@@ -17,14 +17,16 @@
 local final = { finished = true, failed = true, stopped = true, canceled = true }
 
 -- forget takes a final job of that id out of the registries, so that the new
--- one does not inherit its fields or its time to live; nor, when its hash is
--- gone, the deaths of its workers.
-local function forget(j)
-  local q = get(j, 'origin')
-  if q then
-    for _, key in ipairs({ K.finished(q), K.failed(q), K.canceled(q) }) do
-      w('ZREM', key, j)
-    end
+-- one, for queue to, does not inherit its fields or its time to live; nor, when
+-- another tool has deleted its hash, the deaths of its workers, nor one that
+-- still runs it and would end the new one.
+local function forget(j, to)
+  local q = get(j, 'origin') or to
+  for _, key in ipairs({ K.finished(q), K.failed(q), K.canceled(q) }) do
+    w('ZREM', key, j)
+  end
+  for _, e in ipairs(r('ZRANGE', K.executions(j), '0', '-1') or {}) do
+    unexecute(j, e, q)
   end
   w('DEL', K.job(j))
   w('HDEL', K.recovered, j)
@@ -74,7 +76,7 @@ local function put(token, s)
   receipt(token)
   claimkeys(s.conditions)
   if s.unique == 'active' then
-    forget(s.id)
+    forget(s.id, s.queue)
   end
   w('SADD', K.queues, K.queue(s.queue))
   if to == 'queued' then
