@@ -56,10 +56,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	if err := sink.Meta(block.Metadata{Pages: len(pages)}); err != nil {
 		return err
 	}
-	noter, ok := sink.(block.PictureNoter)
-	if !ok {
-		return block.Errorf(block.CodeNeedsOCR, "This is an image: its text can only be recognised (OCR).")
-	}
+	noter, _ := sink.(block.PictureNoter)
 	refused := 0
 	for i, p := range pages {
 		n := i + 1
@@ -74,7 +71,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 				return bad
 			}
 			err = sink.PageError(n, bad.Message)
-		} else {
+		} else if noter != nil {
 			err = noter.IsPicture(n)
 		}
 		if err == nil {
@@ -83,6 +80,9 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 		if err != nil {
 			return err
 		}
+	}
+	if noter == nil {
+		return block.Errorf(block.CodeNeedsOCR, "This is an image: its text can only be recognised (OCR).")
 	}
 	return nil
 }
