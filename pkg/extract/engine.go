@@ -43,7 +43,7 @@ func (o OCROptions) withDefaults() OCROptions {
 
 // Bounds on asking a tesseract what it is.
 const (
-	askTimeout = 10 * time.Second
+	askTimeout = time.Minute
 	maxAnswer  = 256 << 10
 )
 

@@ -24,6 +24,7 @@ type Page struct {
 	Annots  []string // dictionaries; widgets are put into the form
 	Entries string   // further entries of the page's dictionary
 	Fonts   string   // further fonts: "/F9 12 0 R"
+	Images  string   // likewise
 }
 
 // Line is a line of text in WinAnsi. Size 0 is 11 points.
@@ -99,8 +100,8 @@ func (d Doc) Build(f *File) int {
 				fields = append(fields, ref)
 			}
 		}
-		n := f.Add(fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %g %g] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R /F2 %d 0 R %s >> >> /Annots [%s] %s >>",
-			tree, Width, Height, content, regular, bold, p.Fonts, strings.Join(annots, " "), p.Entries))
+		n := f.Add(fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %g %g] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R /F2 %d 0 R %s >> /XObject << %s >> >> /Annots [%s] %s >>",
+			tree, Width, Height, content, regular, bold, p.Fonts, p.Images, strings.Join(annots, " "), p.Entries))
 		numbers = append(numbers, n)
 		pages = append(pages, fmt.Sprintf("%d 0 R", n))
 	}
