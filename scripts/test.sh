@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every test. Beyond Go it uses what PATH has or what it can put below
-# .cache (a redis-server, Python's rq); the last lines say what ran without.
+# .cache (a redis-server, Python's rq, tesseract); the last lines say what ran without.
 # Arguments go to "go test", e.g. scripts/test.sh -run Claim ./pkg/rq
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -12,14 +12,17 @@ done
 
 redis=$(scripts/fetch-redis.sh)
 python=$(scripts/fetch-python.sh)
+tesseract=$(scripts/fetch-tesseract.sh)
 echo "$redis"
 echo "$python"
+echo "$tesseract"
 
 without=""
 note() { without="$without  - $1
 "; }
 case $redis in *none*|*could\ not*|*does\ not*) note "a real redis-server ($redis): the same suite ran on the in-process engine only" ;; esac
 case $python in *none*|*could\ not*|*does\ not*) note "Python's rq ($python): compatibility was tested against recorded layouts only" ;; esac
+case $tesseract in *none*|*could\ not*|*does\ not*) note "tesseract ($tesseract): text recognition was tested with a script in its place" ;; esac
 command -v valkey-server >/dev/null 2>&1 || [ -x .cache/bin/valkey-server ] || note "Valkey: scripts/fetch-valkey.sh fetches it"
 
 race=""
