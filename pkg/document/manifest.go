@@ -73,6 +73,8 @@ type Metadata struct {
 	Language string     `json:"language,omitempty"`
 	Created  *time.Time `json:"created,omitempty"`
 	Modified *time.Time `json:"modified,omitempty"`
+	// PageLabels are what the pages are called, from the first on, where that is not their number.
+	PageLabels []string `json:"page_labels,omitempty"`
 }
 
 // PageError is a page whose text is missing.

@@ -16,7 +16,7 @@ var noteMark = regexp.MustCompile(`\[\^([^\[\]\s]+)\]`)
 // Markdown: blocks apart by an empty line, the items of a list one below the
 // other, a row of a table on one line with tabs between its cells, and after
 // the body the asides, each group below its name in brackets. Render has the
-// same words in the same order. It is deterministic.
+// same words in the same order, and after them links and attachments. It is deterministic.
 func PlainText(d *Document) string {
 	p := &plainWriter{inline: func(s string) string { return s }}
 	switch d.Format {
@@ -102,6 +102,9 @@ func (p *plainWriter) table(parts []Block) {
 // asides writes what stands apart from the body in the order of Render.
 func (p *plainWriter) asides(asides []Block) {
 	for _, g := range asideGroups() {
+		if g.kind == block.Link || g.kind == block.Attachment {
+			continue // no words of the document
+		}
 		first := true
 		for i, next := 0, 0; i < len(asides); i = next {
 			b := asides[i]

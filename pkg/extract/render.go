@@ -67,6 +67,8 @@ func asideGroups() []struct {
 		{block.Header, "headers"},
 		{block.Footer, "footers"},
 		{block.Deletion, "deletions"},
+		{block.Link, "links"},
+		{block.Attachment, "attachments"},
 	}
 }
 

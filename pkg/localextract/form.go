@@ -62,6 +62,8 @@ type Metadata struct {
 	Language string     `json:"language,omitempty"` // BCP 47
 	Created  *time.Time `json:"created,omitempty"`
 	Modified *time.Time `json:"modified,omitempty"`
+	// PageLabels are what the pages are called, from the first on, where that is not their number.
+	PageLabels []string `json:"page_labels,omitempty"`
 }
 
 // PageError is a page, counted from 1, whose text is missing, and why.
@@ -97,7 +99,7 @@ func line(r Record) ([]byte, error) {
 func recordOf(path string, d *extract.Document) Record {
 	r := Record{
 		File: path, Format: d.Format, MIME: d.MIME,
-		Metadata: &Metadata{Title: d.Meta.Title, Author: d.Meta.Author, Language: d.Meta.Language, Created: d.Meta.Created, Modified: d.Meta.Modified},
+		Metadata: &Metadata{Title: d.Meta.Title, Author: d.Meta.Author, Language: d.Meta.Language, Created: d.Meta.Created, Modified: d.Meta.Modified, PageLabels: d.Meta.PageLabels},
 		Pages:    d.Meta.Pages, Words: d.Meta.Words, Partial: d.Partial, Warnings: d.Warnings, Extractor: d.Version,
 		Text: extract.PlainText(d), Blocks: d.Blocks, Asides: d.Asides,
 	}

@@ -208,7 +208,7 @@ func (e *execution) describe(d *extract.Document, r extract.Rendered) {
 	m := e.manifest
 	m.Format, m.MIME, m.Extractor = d.Format, d.MIME, d.Version
 	m.Metadata = document.Metadata{Title: d.Meta.Title, Author: d.Meta.Author, Language: d.Meta.Language,
-		Created: d.Meta.Created, Modified: d.Meta.Modified}
+		Created: d.Meta.Created, Modified: d.Meta.Modified, PageLabels: d.Meta.PageLabels}
 	m.Pages, m.Words = d.Meta.Pages, d.Meta.Words
 	m.TextBytes, m.BodyEnd = int64(len(r.Text)), int64(r.BodyEnd)
 	m.Partial, m.Warnings = d.Partial, d.Warnings

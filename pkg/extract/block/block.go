@@ -36,6 +36,10 @@ const (
 	TextBox    Kind = "text_box"
 	Deletion   Kind = "deletion" // text removed by a tracked change
 	Note       Kind = "note"     // what the speaker of a slide sees
+	// Link and Attachment are no words of the document: where its links lead, and the names of
+	// the files it carries. Plain text leaves them out.
+	Link       Kind = "link"
+	Attachment Kind = "attachment"
 )
 
 // Block is one paragraph-sized piece of a document. Text is UTF-8 without
@@ -65,6 +69,8 @@ type Metadata struct {
 	Modified *time.Time `json:"modified,omitempty"`
 	Pages    int        `json:"pages,omitempty"`
 	Words    int        `json:"words,omitempty"`
+	// PageLabels are what the pages are called, from the first on, where that is not their number: "iv", "A-2".
+	PageLabels []string `json:"page_labels,omitempty"`
 }
 
 // Options bound one parse. Zero means the parser's own limit, or none, but

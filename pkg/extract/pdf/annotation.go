@@ -15,6 +15,9 @@ import (
 const (
 	maxAnnotations = 10000    // per page
 	maxAside       = 64 << 10 // bytes of one value or comment
+	maxTarget      = 4 << 10  // bytes of an address
+	maxAttachments = 1000
+	maxLinks       = 5000 // different ones of a document
 )
 
 // openForm makes the values of form fields accessible. PDFium asks for a user
@@ -77,11 +80,53 @@ func (d *document) annotation(ref references.FPDF_ANNOTATION) block.Block {
 	switch kind.Subtype {
 	case enums.FPDF_ANNOT_SUBTYPE_WIDGET:
 		return block.Block{Kind: block.FormField, Text: d.field(ref)}
-	case enums.FPDF_ANNOT_SUBTYPE_LINK, enums.FPDF_ANNOT_SUBTYPE_POPUP:
+	case enums.FPDF_ANNOT_SUBTYPE_LINK:
+		return block.Block{Kind: block.Link, Text: d.target(ref)}
+	case enums.FPDF_ANNOT_SUBTYPE_POPUP:
 		return block.Block{}
 	default:
 		return block.Block{Kind: block.Annotation, Text: d.annotationText(ref, "Contents")}
 	}
+}
+
+// target is the address that a link leads to, "" for a place in the document.
+func (d *document) target(ref references.FPDF_ANNOTATION) string {
+	link, err := d.pdfium.FPDFAnnot_GetLink(&requests.FPDFAnnot_GetLink{Annotation: ref})
+	if err != nil {
+		return ""
+	}
+	action, err := d.pdfium.FPDFLink_GetAction(&requests.FPDFLink_GetAction{Link: link.Link})
+	if err != nil || action.Action == nil {
+		return ""
+	}
+	uri, err := d.pdfium.FPDFAction_GetURIPath(&requests.FPDFAction_GetURIPath{Document: d.ref, Action: *action.Action})
+	if err != nil || uri.URIPath == nil || len(*uri.URIPath) > maxTarget {
+		return ""
+	}
+	return strings.Join(strings.Fields(bounded(*uri.URIPath)), " ")
+}
+
+// attachments are the names of the files within the document.
+func (d *document) attachments() []block.Block {
+	count, err := d.pdfium.FPDFDoc_GetAttachmentCount(&requests.FPDFDoc_GetAttachmentCount{Document: d.ref})
+	if err != nil {
+		return nil
+	}
+	var all []block.Block
+	for i := range min(count.AttachmentCount, maxAttachments) {
+		file, err := d.pdfium.FPDFDoc_GetAttachment(&requests.FPDFDoc_GetAttachment{Document: d.ref, Index: i})
+		if err != nil {
+			continue
+		}
+		name, err := d.pdfium.FPDFAttachment_GetName(&requests.FPDFAttachment_GetName{Attachment: file.Attachment})
+		if err != nil {
+			continue
+		}
+		if text := strings.Join(strings.Fields(bounded(name.Name)), " "); text != "" {
+			all = append(all, block.Block{Kind: block.Attachment, Text: text})
+		}
+	}
+	return all
 }
 
 // annotationText is a text of an annotation's dictionary.

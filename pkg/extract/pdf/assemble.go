@@ -25,6 +25,7 @@ type assembler struct {
 	levels   map[int]int // heading level by size in half points, learned from the outline
 	words    compounds
 	shown    map[string]bool // headers and footers sent, by their key
+	linked   map[string]bool // links sent
 	divided  *block.Block    // last paragraph of a page, when a hyphen ends it
 	anything bool            // something was sent
 	drawn    bool            // there are pictures or lines on some page without text
@@ -35,7 +36,7 @@ type assembler struct {
 }
 
 func newAssembler(sink block.Sink, outline []entry) *assembler {
-	a := &assembler{sink: sink, outline: make(map[int][]entry), levels: make(map[int]int), shown: make(map[string]bool)}
+	a := &assembler{sink: sink, outline: make(map[int][]entry), levels: make(map[int]int), shown: make(map[string]bool), linked: make(map[string]bool)}
 	for _, e := range outline {
 		if len(a.outline[e.page]) < maxPerPage {
 			a.outline[e.page] = append(a.outline[e.page], e)
@@ -111,7 +112,14 @@ func (a *assembler) send() error {
 		}
 	}
 	for _, b := range p.asides {
-		a.anything = true
+		if b.Kind == block.Link && (a.linked[b.Text] || len(a.linked) >= maxLinks) {
+			continue
+		}
+		if b.Kind == block.Link {
+			a.linked[b.Text] = true
+		} else {
+			a.anything = true
+		}
 		if err := a.sink.Aside(b); err != nil {
 			return err
 		}

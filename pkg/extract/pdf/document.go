@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,7 +118,42 @@ func (d *document) metadata() block.Metadata {
 	if language, err := d.pdfium.FPDFCatalog_GetLanguage(&requests.FPDFCatalog_GetLanguage{Document: d.ref}); err == nil {
 		m.Language = strings.TrimSpace(block.Clean(language.Language))
 	}
+	m.PageLabels = d.labels()
 	return m
+}
+
+// Bounds on what pages are called: no more pages, and no longer labels, than books have.
+const (
+	maxLabeled = 20000
+	maxLabel   = 40 // bytes
+)
+
+// labels are what the pages are called, nil when that is their numbers.
+func (d *document) labels() []string {
+	if d.pages > maxLabeled {
+		return nil
+	}
+	all := make([]string, 0, min(d.pages, 1024))
+	differs := false
+	for n := range d.pages {
+		label, err := d.pdfium.FPDF_GetPageLabel(&requests.FPDF_GetPageLabel{Document: d.ref, Page: n})
+		text := ""
+		if err == nil {
+			text = strings.Join(strings.Fields(block.Clean(label.Label)), " ")
+		}
+		if n == 0 && text == "" { // a document with labels has one for the first page
+			return nil
+		}
+		if text == "" || len(text) > maxLabel {
+			text = strconv.Itoa(n + 1)
+		}
+		differs = differs || text != strconv.Itoa(n+1)
+		all = append(all, text)
+	}
+	if !differs {
+		return nil
+	}
+	return all
 }
 
 // maxEntry bounds a text of the information dictionary, in bytes.

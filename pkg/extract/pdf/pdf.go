@@ -37,7 +37,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 // Reader reads one PDF after another. PDFium is loaded for the first and kept.
 type Reader struct {
@@ -121,6 +121,7 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 		sink = onward{Sink: sink, from: part.From}
 	}
 	a := newAssembler(sink, d.outline())
+	attachments := d.attachments()
 	ctx, cancel := context.WithCancel(ctx)
 	pages := d.pages
 	results, ended := make(chan result, 2), make(chan struct{})
@@ -161,6 +162,11 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	if err := a.finish(); err != nil {
 		return err
 	}
+	for _, b := range attachments {
+		if err := sink.Aside(b); err != nil {
+			return err
+		}
+	}
 	if part.From > 1 || pictures > 0 {
 		return nil // there was text before, or will be
 	}
@@ -185,7 +191,7 @@ func (o onward) Block(b block.Block) error {
 }
 
 func (o onward) Aside(b block.Block) error {
-	if b.Page < o.from {
+	if b.Page > 0 && b.Page < o.from {
 		return nil
 	}
 	return o.Sink.Aside(b)
