@@ -25,7 +25,7 @@ import (
 // The model takes the same steps every time, unless flags say otherwise, as
 // "make model" does.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.seed": "5", "rapid.checks": "15", "rapid.steps": "100", "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.seed": "5", "rapid.checks": "15", "rapid.steps": "60", "rapid.nofailfile": "true"} {
 		if err := flags.Set(name, value); err != nil {
 			panic(err)
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // machine takes documents through their lives, in any order, together with
-// another tool that deletes jobs behind docsvc's back.
+// another tool that deletes and ends jobs behind docsvc's back.
 type machine struct {
 	*fixture
 	t        *rapid.T
@@ -33,6 +33,14 @@ type modelRun struct {
 // Whatever happens in whatever order: the ledger's sums are right after every
 // step, a document and its job agree after every sweep, and in the end nothing
 // waits that nobody works on. "make model" runs it at length.
+//
+// It goes red when deleting leaves a document in the ledger, when accepting
+// counts one again, when the guards of effects always hold, when the sweep
+// passes by jobs that were deleted or that failed, when finish.lua isn't fenced
+// by the execution, and when enqueue.lua leaves the executions of a job that
+// was deleted to the one enqueued anew, as it did. It stays green when effects
+// aren't guarded by the record's job: no document has two here, see
+// TestEffectsLeaveOthersAlone.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, redistest.Start(t, redistest.Miniredis), nil)

@@ -8,7 +8,7 @@ import (
 const pageTitle = "# Mutants: is every guard of the scripts tested?\n\n"
 
 const pageHead = "`make mutants`" + ` changes one thing at a time in a Lua script of the queue or of documents, runs the tests, and wants one to fail. The whole run
-takes one to two hours on two cores; ` + "`make mutants SCRIPT=claim.lua,finish.lua`" + ` tries some scripts, and what was killed before is not tried again while
+takes an hour or two on two cores; ` + "`make mutants SCRIPT=claim.lua,finish.lua`" + ` tries some scripts, and what was killed before is not tried again while
 its script is the same (` + "`FRESH=1`" + ` does). It needs a redis-server for what the in-process engine can't show. What it changes:
 
 | kind | change |
@@ -22,6 +22,8 @@ its script is the same (` + "`FRESH=1`" + ` does). It needs a redis-server for w
 
 Mutants that no test can find, because nothing that anybody sees would be different, are listed in
 [` + "`scripts/mutants/equivalent.txt`" + `](../scripts/mutants/equivalent.txt), each with its reason; one that is not there any more fails the run and a test.
+
+That the model of documents goes red was tried with mutants of Go code, too: [its comment](../pkg/document/model_test.go) names them.
 
 A row tells only of the script's present text: once a byte of it changes, all its mutants are "not tried" until they have been.
 
@@ -92,7 +94,7 @@ func (t tally) sentence() string {
 	for _, n := range t.of {
 		sum += n
 	}
-	return fmt.Sprintf("**Of %d mutants of the Lua scripts a test kills %d, %d are equivalent, each with its reason; %d survive and %d have not been tried.**\n\n",
+	return fmt.Sprintf("**Of %d mutants of the Lua scripts tests kill %d; %d are equivalent, each with its reason; %d survive; %d have not been tried.**\n\n",
 		sum, t.of["killed"], t.of["equivalent"], t.of[passedAll]+t.of[passedNearest], t.of["not tried"])
 }
 
