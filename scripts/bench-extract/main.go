@@ -61,7 +61,7 @@ type options struct {
 	docsvc, cache   string
 	only            string
 	timeout         time.Duration
-	worst           int
+	children, worst int
 	peers           bool
 }
 
@@ -73,6 +73,7 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "", "where docsvc's compiled code for PDFs is kept (compiled in each run, some seconds before the first file)")
 	flag.StringVar(&o.only, "format", "", "only this format, e.g. docx")
 	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long another reader may take for one file")
+	flag.IntVar(&o.children, "children", 1, "how many parser processes docsvc may use for one document")
 	flag.IntVar(&o.worst, "worst", 0, "name so many files of each format that docsvc's text is farthest from the reference of")
 	flag.BoolVar(&o.peers, "peers", true, "measure the others, too")
 	flag.Parse()

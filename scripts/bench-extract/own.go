@@ -34,14 +34,14 @@ type own struct {
 	watch *watch
 }
 
-// newOwn starts one warm parser process of the binary. Compiled code is
-// kept below cache.
-func newOwn(ctx context.Context, binary, cache string) (*own, error) {
+// newOwn starts one warm parser process of the binary; it may use more for one
+// document. Compiled code is kept below cache.
+func newOwn(ctx context.Context, binary, cache string, children int) (*own, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := extract.NewPool(extract.PoolOptions{CacheDir: cache, Executable: binary, Size: 1})
+	pool, err := extract.NewPool(extract.PoolOptions{CacheDir: cache, Executable: binary, Size: max(1, children)})
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 // readFormat reads the files of one format with everything that can. docsvc
 // gets a process for each format, so that its memory is that format's.
 func readFormat(ctx context.Context, o options, files []*file, peers []*program) ([]*row, error) {
-	docsvc, err := newOwn(ctx, o.docsvc, o.cache)
+	docsvc, err := newOwn(ctx, o.docsvc, o.cache, o.children)
 	if err != nil {
 		return nil, fmt.Errorf("starting a parser process of %s: %w", o.docsvc, err)
 	}

@@ -90,8 +90,11 @@ func other(head []byte, h hints) (Format, error) {
 	if bytes.HasPrefix(head, []byte("%!PS")) {
 		return Format{}, h.refuse(kind{name: "a PostScript file", advice: "Save it as PDF."})
 	}
-	if bytes.HasPrefix(head, []byte("\xdb\xa5")) || bytes.HasPrefix(head, []byte("\x9b\xa5")) || bytes.HasPrefix(head, []byte("\x31\xbe\x00")) {
-		return Format{}, h.refuse(kind{name: "a document of Word 2 or older", advice: "Open it in LibreOffice and save it as DOCX.", format: DOC})
+	if bytes.HasPrefix(head, []byte("\xdb\xa5")) { // Word 2, which has no container
+		return formatNamed(DOC), nil
+	}
+	if bytes.HasPrefix(head, []byte("\x9b\xa5")) || bytes.HasPrefix(head, []byte("\x31\xbe\x00")) {
+		return Format{}, h.refuse(kind{name: "a document of Word 1 or older", advice: "Open it in LibreOffice and save it as DOCX.", format: DOC})
 	}
 	m := mimetype.Detect(head)
 	top, _, _ := strings.Cut(m.String(), "/")

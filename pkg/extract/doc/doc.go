@@ -5,12 +5,15 @@
 // headers, comments and text boxes stands one after the other, and the
 // positions in all of them are counted in characters from the body's start.
 //
-// Word 6 and 95 have the same in an older form. Of their documents the text and
-// the tables are read; what would tell headings and lists is not.
+// Word 6 and 95 have the same in an older form, Word 2 in one still older and
+// without a container. Of their documents the text and the tables are read; what
+// would tell headings and lists is not.
 package doc
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/text/encoding/charmap"
@@ -75,7 +78,8 @@ type document struct {
 	sink     block.Sink
 	main     ole.Bytes        // stream WordDocument
 	table    ole.Bytes        // stream 0Table or 1Table
-	old      bool             // of Word 6 or 95
+	old      bool             // of Word 6 or 95, or older
+	word2    bool             // of Word 2
 	narrow   *charmap.Charmap // of text with one byte a character
 	progress *block.Progress
 	meta     block.Metadata
@@ -96,6 +100,10 @@ type document struct {
 // open reads the streams of the container and the start of the file information
 // block.
 func (d *document) open(f *os.File, size int64) error {
+	head := make([]byte, 2)
+	if _, err := f.ReadAt(head, 0); err == nil && string(head) == "\xdb\xa5" {
+		return d.openWord2(f, size)
+	}
 	box, err := ole.Open(f, size)
 	if err != nil {
 		return err
@@ -125,5 +133,23 @@ func (d *document) open(f *os.File, size int64) error {
 	d.table = box.Stream(name, maxStream)
 	d.left = len(d.main) + 4096
 	d.meta = ole.Summary(box.Stream("\x05SummaryInformation", maxStream))
+	return nil
+}
+
+// openWord2 reads a document of Word 2, which is one stream: the file.
+func (d *document) openWord2(f *os.File, size int64) error {
+	if size > maxStream {
+		return block.Errorf(block.CodeTooLarge, "This document has more than %d MiB. Split it into smaller documents.", maxStream>>20)
+	}
+	d.main = make([]byte, size)
+	if _, err := f.ReadAt(d.main, 0); err != nil && err != io.EOF {
+		return fmt.Errorf("reading the document: %w", err)
+	}
+	if d.main.U16(10)&0x0100 != 0 {
+		return block.Errorf(block.CodeEncrypted, "This document is encrypted with a password. Save it without one, as DOCX.")
+	}
+	d.old, d.word2, d.narrow = true, true, charmap.Windows1252
+	d.cut = d.main.U16(10)&4 != 0 // saved in haste: the pieces are in an order that isn't read
+	d.left = len(d.main) + 4096
 	return nil
 }

@@ -250,3 +250,32 @@ func FuzzParse(f *testing.F) {
 		blocktest.Check(t, d, err)
 	})
 }
+
+func TestWord2(t *testing.T) {
+	t.Parallel()
+	file := func(flags uint16) []byte {
+		text := "One caf\xe9\r\na\x07b\x07\x07last\r\n"
+		b := make([]byte, 0x180)
+		binary.LittleEndian.PutUint16(b, 0xa5db)
+		binary.LittleEndian.PutUint16(b[2:], 45)
+		binary.LittleEndian.PutUint16(b[10:], flags)
+		binary.LittleEndian.PutUint32(b[0x18:], 0x180)
+		binary.LittleEndian.PutUint32(b[0x1c:], uint32(0x180+len(text)))
+		binary.LittleEndian.PutUint32(b[0x34:], uint32(len(text)))
+		return append(b, text...)
+	}
+	d := blocktest.Parse(t, Parse, file(0), block.Options{})
+	blocktest.Check(t, d, nil)
+	if got, want := blocktest.Outline(d.Blocks), "paragraph: One café\ntable: [a|b]\nparagraph: last\n"; got != want || len(d.Warnings) > 0 {
+		t.Errorf("got:\n%swant:\n%swarnings %q", got, want, d.Warnings)
+	}
+	if d := blocktest.Parse(t, Parse, file(4), block.Options{}); len(d.Warnings) != 1 {
+		t.Errorf("saved in haste: warnings %q", d.Warnings)
+	}
+	if _, err := blocktest.Try(t, Parse, file(0x100), block.Options{}); blocktest.Code(err) != block.CodeEncrypted {
+		t.Errorf("encrypted: %v", err)
+	}
+	if _, err := blocktest.Try(t, Parse, []byte("\xdb\xa5"), block.Options{}); blocktest.Code(err) != block.CodeCorrupt {
+		t.Errorf("cut short: %v", err)
+	}
+}

@@ -51,12 +51,12 @@ func (d *document) readPieceTable(clx ole.Bytes, packed bool) {
 	}
 }
 
-// readOldPieces finds the pieces of a document of Word 6 or 95: one, unless it
+// readOldPieces finds the pieces of a document of Word 95 or older: one, unless it
 // was saved in haste. Its characters have one byte, in a codepage that only they
 // themselves tell.
 func (d *document) readOldPieces() {
 	clx := d.main.Part(d.main.U32(0x160), d.main.U32(0x164))
-	if d.main.U16(10)&4 != 0 {
+	if d.main.U16(10)&4 != 0 && !d.word2 {
 		d.readPieceTable(clx, false)
 	}
 	from, to := d.main.U32(0x18), d.main.U32(0x1c)
