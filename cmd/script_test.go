@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/docsvc/docsvc/pkg/extract/bombtest"
 	"github.com/docsvc/docsvc/pkg/extract/extracttest"
 	"github.com/docsvc/docsvc/pkg/porttest"
 	"github.com/docsvc/docsvc/pkg/redistest"
@@ -59,6 +60,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor,
 			"api":     curl,
+			"bombs":   bombs,
 		},
 	})
 }
@@ -81,6 +83,14 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("gave up waiting for %s: %v", strings.Join(args, " "), err)
+}
+
+// bombs writes files that expand into a directory: bombs DIR.
+func bombs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: bombs directory")
+	}
+	ts.Check(bombtest.Write(ts.MkAbs(args[0])))
 }
 
 // curl fetches a path of the standalone server of this directory with the

@@ -7,8 +7,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -103,3 +106,19 @@ func deflated(begin, fill string, times int, end string) []byte {
 }
 
 func spaces(n int) string { return strings.Repeat(" ", n) }
+
+// Write writes the bombs that a parser must refuse and CircularOutline into
+// dir, the bombs named bomb-01.pdf and so on.
+func Write(dir string) error {
+	n := 0
+	for _, b := range All() {
+		if b.Code == "" {
+			continue
+		}
+		n++
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("bomb-%02d%s", n, filepath.Ext(b.Name))), b.Raw, 0o600); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "circular.pdf"), CircularOutline(), 0o600)
+}

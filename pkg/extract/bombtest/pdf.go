@@ -85,3 +85,17 @@ func objects() []byte {
 	fmt.Fprintf(&b, "3 0 obj\n<< /Type /XRef /Size 4 /W [1 3 1] /Root 2 0 R /Filter /ASCIIHexDecode /Length %d >>\nstream\n%s>\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n", len(table)+1, table, xref)
 	return []byte(b.String())
 }
+
+// CircularOutline is a good document with an outline that never ends for who
+// follows it: an entry is its own sibling and its own child.
+func CircularOutline() []byte {
+	f := pdftest.NewFile()
+	tree, outlines, entry := f.Reserve(), f.Reserve(), f.Reserve()
+	font := f.Add("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
+	content := f.AddStream("", []byte("BT /F1 11 Tf 72 700 Td (A page whose outline runs in a circle.) Tj ET"))
+	leaf := f.Add(fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R >> >> >>", tree, content, font))
+	f.Set(tree, fmt.Sprintf("<< /Type /Pages /Count 1 /Kids [%d 0 R] >>", leaf))
+	f.Set(outlines, fmt.Sprintf("<< /Type /Outlines /First %d 0 R /Last %d 0 R /Count 1 >>", entry, entry))
+	f.Set(entry, fmt.Sprintf("<< /Title (Circle) /Parent %d 0 R /Next %d 0 R /First %d 0 R /Last %d 0 R /Dest [%d 0 R /Fit] >>", outlines, entry, entry, entry, leaf))
+	return f.Bytes(f.Add(fmt.Sprintf("<< /Type /Catalog /Pages %d 0 R /Outlines %d 0 R >>", tree, outlines)))
+}
