@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X github.com/docsvc/docsvc/cmd.version=$(VERSION)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop chaos mutants model fuzz document-mutants bench-extract lint clean dev worker worker-all worker-cleanup worker-verbose \
+.PHONY: help build demo test interop chaos mutants model fuzz document-mutants bench-extract check-chunks lint clean dev worker worker-all worker-cleanup worker-verbose \
 	queue-info queue-health cleanup-s3 cleanup-orphaned cleanup-daily
 
 help: ## list the targets
@@ -43,6 +43,9 @@ document-mutants: ## damage the files below DIR, MUTANTS of them (10000), and re
 bench-extract: build ## texts, times and memory beside others' over the documents below DIR (the samples); ARGS=-h says how references are found
 	@mkdir -p .cache/wazero && chmod 700 .cache/wazero
 	@$(GO) run ./scripts/bench-extract -docsvc $(BIN) -cache .cache/wazero $(if $(DIR),,-references scripts/bench-extract/samples) $(ARGS) "$(or $(DIR),scripts/demo/samples)"
+
+check-chunks: ## process the documents below DIR and hold their chunks to every rule
+	@DOCSVC_CORPUS="$(abspath $(DIR))" $(GO) test -count=1 -timeout 3h -v -run '^TestStoredChunksKeepTheRules$$' ./pkg/pipeline
 
 lint: ## gofmt, go vet, staticcheck, shell syntax
 	@scripts/lint.sh

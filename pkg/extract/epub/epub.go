@@ -1,7 +1,7 @@
 // Package epub turns e-books (EPUB 2 and 3) into blocks. What the package
 // document lists in its spine is read in that order, each document a page, with
 // the rules of package html. The table of contents that a book has for reading
-// programs is left out; what the spine has beside the reading order stands
+// programs is left out, but tells titles from paragraphs; what the spine has beside the reading order stands
 // apart from the body.
 package epub
 
@@ -15,7 +15,7 @@ import (
 )
 
 // Version changes whenever the output for some file changes.
-const Version = "1"
+const Version = "2"
 
 // maxPages bounds the documents of a book when the options don't say.
 const maxPages = 20_000
@@ -36,6 +36,9 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	}
 	if len(b.spine) > limit {
 		return block.Errorf(block.CodeTooLarge, "This book has %d documents, more than the %d that are taken from one. Split it into smaller books.", len(b.spine), limit)
+	}
+	if err := b.contents(); err != nil {
+		return err
 	}
 	b.meta.Pages = len(b.spine)
 	if err := sink.Meta(b.meta); err != nil {
@@ -85,9 +88,10 @@ type book struct {
 	meta   block.Metadata
 	items  map[string]item // of the manifest, by id
 	spine  []item
-	images int // in the manifest
-	blocks int // given to the sink
-	failed int // pages that could not be read
+	titles map[string]entry // of documents, by part
+	images int              // in the manifest
+	blocks int              // given to the sink
+	failed int              // pages that could not be read
 }
 
 // item is a document of the book.

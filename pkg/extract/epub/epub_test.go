@@ -77,6 +77,29 @@ func TestBook(t *testing.T) {
 	}
 }
 
+// Many books write titles as paragraphs; the table of contents knows them.
+func TestTitlesByTheTableOfContents(t *testing.T) {
+	t.Parallel()
+	pages := []string{"OPS/text/a.xhtml", page(`<p class="c1">PART  <br/>one</p><p>Text.</p>`), "OPS/text/b.xhtml", page(`<p>12</p><p><b>The pump</b></p><p>The pump</p><p>Text.</p>`)}
+	items := `<item id="a" href="text/a.xhtml" media-type="application/xhtml+xml"/><item id="b" href="text/b.xhtml" media-type="application/xhtml+xml"/>`
+	refs := `<itemref idref="a"/><itemref idref="b"/>`
+	const want = "heading 1 p1: PART one\nparagraph p1: Text.\nparagraph p2: 12\nheading 2 p2: The pump\nparagraph p2: The pump\nparagraph p2: Text.\n"
+	for name, c := range map[string]struct{ item, part, content string }{
+		"nav": {`<item id="n" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>`, "OPS/nav.xhtml",
+			page(`<nav epub:type="toc" xmlns:epub="http://www.idpf.org/2007/ops"><h1>Contents</h1><ol><li><a href="text/a.xhtml">Part One</a><ol><li><a href="text/b.xhtml#x">The <i>pump</i></a></li><li><a href="text/b.xhtml#y">Text.</a></li></ol></li></ol></nav>`)},
+		"ncx": {`<item id="n" href="toc.ncx" media-type="application/x-dtbncx+xml"/>`, "OPS/toc.ncx",
+			`<?xml version="1.0"?><!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "x"><ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><head/><docTitle><text>The Book</text></docTitle><navMap><navPoint><navLabel><text>Part One</text></navLabel><content src="text/a.xhtml"/>` +
+				`<navPoint><navLabel><text>The pump</text></navLabel><content src="text/b.xhtml#x"/></navPoint></navPoint></navMap></ncx>`},
+	} {
+		raw := zipOf(t, append([]string{"META-INF/container.xml", container, "OPS/book.opf", opf(items+c.item, refs), c.part, c.content}, pages...)...)
+		d := blocktest.Parse(t, Parse, raw, block.Options{})
+		blocktest.Check(t, d, nil)
+		if got := blocktest.Outline(d.Blocks); got != want || len(d.Warnings) > 0 {
+			t.Errorf("%s: got:\n%swant:\n%swarnings %q", name, got, want, d.Warnings)
+		}
+	}
+}
+
 func TestApartFromTheReadingOrder(t *testing.T) {
 	t.Parallel()
 	items := `<item id="a" href="a.htm" media-type="text/html"/><item id="b" href="b.htm" media-type="text/html"/>`

@@ -29,10 +29,16 @@ func (b *book) page(n int, i item) error {
 			return err
 		}
 	}
+	seen := 0
 	return html.Fragment(b.ctx, closed(raw), func(x block.Block) error {
 		x.Page = n
 		b.blocks++
 		if !i.apart {
+			if seen < titleWithin {
+				if x, seen = titled(x, b.titles[i.part]), seen+1; x.Kind == block.Heading {
+					seen = titleWithin
+				}
+			}
 			return b.sink.Block(x)
 		}
 		if x.Kind == block.Table {
