@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -361,45 +360,6 @@ func returnMemory() {
 	if m.HeapSys-m.HeapReleased > 64<<20 {
 		debug.FreeOSMemory()
 	}
-}
-
-// frameWriter writes frames to the parent, each with one call.
-type frameWriter struct {
-	mu  sync.Mutex
-	w   io.Writer
-	buf []byte
-}
-
-func (w *frameWriter) send(t frameType, v any) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var err error
-	if w.buf, err = appendFrame(w.buf[:0], t, v); err != nil {
-		return err
-	}
-	_, err = w.w.Write(w.buf)
-	return err
-}
-
-// tick sends m at every interval until the function it returns is called.
-func (w *frameWriter) tick(every time.Duration, m progressMessage) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				if w.send(frameProgress, m) != nil {
-					return
-				}
-			case <-quit:
-				return
-			}
-		}
-	}()
-	return func() { close(quit); <-done }
 }
 
 // newChannelReader buffers what the parent reads from a child.

@@ -3,7 +3,6 @@ package extract
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"image"
 	"image/png"
@@ -107,14 +106,4 @@ func (c *frameCanvas) send(m imageMessage, data []byte) error {
 		data = data[n:]
 	}
 	return nil
-}
-
-// sendBytes sends a frame whose payload is no JSON.
-func (w *frameWriter) sendBytes(t frameType, payload []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.buf = binary.BigEndian.AppendUint32(w.buf[:0], uint32(len(payload)))
-	w.buf = append(append(w.buf, byte(t)), payload...)
-	_, err := w.w.Write(w.buf)
-	return err
 }
