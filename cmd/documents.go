@@ -66,7 +66,7 @@ func printDocument(w io.Writer, d *document.Document) error {
 	}
 	return printFields(w, [][2]string{
 		{"document", d.ID}, {"status", string(d.Status)}, {"step", d.CurrentStep}, {"error", d.Error}, {"error code", d.ErrorCode},
-		{"duplicate of", d.DuplicateOf}, {"file", d.Filename}, {"object", d.SourceKey}, {"size", ingest.Bytes(d.FileSize)},
+		{"duplicate of", d.DuplicateOf}, {"file", d.Filename}, {"object", d.SourceKey}, {"attached to", d.ParentID}, {"attachments", strings.Join(d.Children, ", ")}, {"size", ingest.Bytes(d.FileSize)},
 		{"title", d.Title}, {"description", d.Description}, {"tags", strings.Join(d.Tags, ", ")}, {"content", text},
 		{"language", d.Language}, {"warnings", strings.Join(d.Warnings, "; ")}, {"sha256", d.SHA256}, {"job", d.JobID},
 		{"created", when(&d.CreatedAt)}, {"queued", when(&d.QueuedAt)}, {"finished", when(&d.FinishedAt)}, {"archived", when(&d.ArchivedAt)},

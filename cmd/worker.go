@@ -209,9 +209,14 @@ func (s *services) newWorker(c worker.Config) (w *worker.Worker, stop func(), er
 	if err != nil {
 		return nil, nil, err
 	}
+	attachments := pipeline.Attachments{Images: s.config.Extract.OCR, MaxDepth: s.config.Attachments.MaxDepth, MaxFiles: s.config.Attachments.MaxFiles, MaxSize: int64(s.config.Attachments.MaxSize)}
+	if s.config.Attachments.Documents {
+		attachments.From = pool
+	}
 	pipe, err := pipeline.New(pipeline.Config{
-		Chunk:     chunk.Options{MaxTokens: s.config.Chunks.MaxTokens, Overlap: s.config.Chunks.Overlap},
-		Documents: s.documents, Log: s.log, Pool: pool, Store: s.store, Thumbnails: pool, WorkDir: s.workDir(),
+		Attachments: attachments,
+		Chunk:       chunk.Options{MaxTokens: s.config.Chunks.MaxTokens, Overlap: s.config.Chunks.Overlap},
+		Documents:   s.documents, Log: s.log, Pool: pool, Store: s.store, Thumbnails: pool, WorkDir: s.workDir(),
 	})
 	if err != nil {
 		_ = pool.Close()

@@ -36,6 +36,12 @@ type Config struct {
 	Documents struct {
 		Retention time.Duration `mapstructure:"retention"`
 	} `mapstructure:"documents"`
+	Attachments struct {
+		Documents bool `mapstructure:"documents"` // of their own
+		MaxDepth  int  `mapstructure:"max_depth"`
+		MaxFiles  int  `mapstructure:"max_files"`
+		MaxSize   Size `mapstructure:"max_size"`
+	} `mapstructure:"attachments"`
 	Worker struct {
 		Concurrency int    `mapstructure:"concurrency"`
 		WorkDir     string `mapstructure:"work_dir"`

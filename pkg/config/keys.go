@@ -50,6 +50,11 @@ func Keys() []Key {
 
 		{Name: "documents.retention", Default: "0", Help: "After how long the record of a finished document moves from Redis into the bucket, where it can only be read; at least 24h. 0: never."},
 
+		{Name: "attachments.documents", Default: "false", Help: "Make documents of their own of the attachments of mails (EML, MSG) that are of a format docsvc reads: they name the mail (parent_id), and the mail names them (children). false: they are only listed in the mail's text."},
+		{Name: "attachments.max_depth", Default: "3", Help: "How deep mails may be attached to mails for that: 1 is a mail that was uploaded."},
+		{Name: "attachments.max_files", Default: "50", Help: "Most attachments of one mail that become documents."},
+		{Name: "attachments.max_size", Default: "32MiB", Help: "Largest attachment that becomes one; those of one mail together may have ten times as much."},
+
 		{Name: "worker.concurrency", Default: "1", Help: "Jobs a worker process runs at a time; each shows as one RQ worker."},
 		{Name: "worker.work_dir", Help: "Directory for files in work; empty: docsvc-<uid> below the system's temporary directory."},
 		{Name: "worker.shutdown_grace", Default: "30m", Help: "How long jobs in hand may go on after SIGTERM; what is still running then goes back to the head of its queue. Whatever starts the worker must wait a minute longer before it kills. 0: as long as they take."},

@@ -37,6 +37,9 @@ type Manifest struct {
 	OriginalKey string    `json:"original_key,omitempty"`
 	// SourceKey is the object, in the whole bucket, that it was made of.
 	SourceKey string `json:"source_key,omitempty"`
+	// ParentID is the document that it was attached to, Children the documents of its attachments.
+	ParentID string   `json:"parent_id,omitempty"`
+	Children []string `json:"children,omitempty"`
 	// AllowDuplicate: the run made no claim on its bytes and text.
 	AllowDuplicate bool `json:"allow_duplicate,omitempty"`
 
@@ -89,6 +92,7 @@ func (s *Service) NewManifest(d *Document, executionID string) *Manifest {
 		Schema: schema, DocumentID: d.ID, ExecutionID: executionID, Owner: d.Owner, Filename: d.Filename,
 		Title: d.Title, Description: d.Description, Tags: append([]string{}, d.Tags...), ContentType: d.ContentType,
 		UploadID: d.UploadID, JobID: d.JobID, CreatedAt: d.CreatedAt, FileSize: d.FileSize, AllowDuplicate: d.AllowDuplicate,
+		ParentID: d.ParentID,
 	}
 }
 
@@ -129,6 +133,9 @@ func (m *Manifest) committed(d *Document) map[string]string {
 func (m *Manifest) ending() []string {
 	fields := []string{"execution_id", m.ExecutionID, "duplicate_of", "", "original_key", m.OriginalKey,
 		"stored_bytes", strconv.FormatInt(m.StoredBytes, 10)}
+	if len(m.Children) > 0 {
+		fields = append(fields, "children", list(m.Children))
+	}
 	fields = append(fields, ended(m.ProcessedAt, m.Seconds)...)
 	if m.Attempts > 0 {
 		fields = append(fields, "attempts", strconv.Itoa(m.Attempts), "started_at", stamp(m.StartedAt))

@@ -43,6 +43,13 @@ type Document struct {
 	// document was made of; "" for an upload. It is never changed or removed.
 	SourceKey string `json:"source_key,omitempty"`
 
+	// ParentID is the document that this one was attached to; Children are those that were attached
+	// to it and became documents, as its run found them: some may be deleted since. Depth is how many
+	// parents there are above it.
+	ParentID string   `json:"parent_id,omitempty"`
+	Children []string `json:"children,omitempty"`
+	Depth    int      `json:"-"`
+
 	JobID          string `json:"job_id"`
 	AllowDuplicate bool   `json:"allow_duplicate,omitempty"`
 	ChunkTokens    *int   `json:"chunk_tokens,omitempty"`
@@ -168,6 +175,8 @@ func (d *Document) read(p *parser) {
 	}
 	d.UploadExpiresAt, d.UploadRemoved = p.time("upload_expires_at"), p.flag("s3_file_deleted")
 	d.ETag, d.VersionID, d.OriginalKey = p.text("etag"), p.text("version_id"), p.text("original_key")
+	d.ParentID, d.Depth = p.text("parent_id"), p.int("depth")
+	p.list("children", &d.Children)
 	d.JobID, d.AllowDuplicate = p.text("job_id"), p.flag("allow_duplicate")
 	d.ChunkTokens, d.ChunkOverlap = p.optional("chunk_tokens"), p.optional("chunk_overlap")
 	d.Progress, d.CurrentStep, d.Page = p.int("progress"), p.text("current_step"), p.int("page")

@@ -31,6 +31,7 @@ func copyOf(d *Document) *Manifest {
 		Filename: d.Filename, Title: d.Title, Description: d.Description, Tags: append([]string{}, d.Tags...), ContentType: d.ContentType,
 		UploadID: d.UploadID, JobID: d.JobID, CreatedAt: d.CreatedAt, SavedAt: d.UpdatedAt, StartedAt: d.StartedAt, Attempts: d.Attempts,
 		Seconds: float64(d.ProcessingTime.Milliseconds()) / 1000, OriginalKey: d.OriginalKey, SourceKey: d.SourceKey, AllowDuplicate: d.AllowDuplicate,
+		ParentID: d.ParentID, Children: d.Children,
 		Format: d.Format, MIME: d.MIME, FileSize: d.FileSize, StoredBytes: d.StoredBytes, SHA256: d.SHA256, TextSHA256: d.TextSHA256,
 		Metadata: Metadata{Title: d.TextTitle, Author: d.Author, Language: d.Language},
 		Pages:    d.Pages, Words: d.Words, Chunks: d.TotalChunks, TextBytes: d.TextBytes,

@@ -194,6 +194,8 @@ func (s *childServer) handle(ctx context.Context, r request) error {
 		return s.end(s.warm(ctx))
 	case framePaint:
 		return s.handlePaint(ctx, r)
+	case frameUnpack:
+		return s.handleUnpack(ctx, r)
 	case frameJob:
 		var job jobMessage
 		if err := decode(r.t, r.payload, &job); err != nil {

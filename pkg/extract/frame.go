@@ -16,12 +16,13 @@ type frameType byte
 
 // From the parent.
 const (
-	frameSetup frameType = 'S' // setupMessage, once, first
-	frameMake  frameType = 'X' // bool: compile what is compiled once, true: although it is there; answered by done or error
-	frameWarm  frameType = 'C' // null: load what parsers keep; answered by done or error
-	frameJob   frameType = 'J' // jobMessage; the file's descriptor comes with the header
-	framePaint frameType = 'V' // paintMessage; likewise
-	frameHelp  frameType = 'h' // helpMessage, to the child that has a document: what became of the one that helps it
+	frameSetup  frameType = 'S' // setupMessage, once, first
+	frameMake   frameType = 'X' // bool: compile what is compiled once, true: although it is there; answered by done or error
+	frameWarm   frameType = 'C' // null: load what parsers keep; answered by done or error
+	frameJob    frameType = 'J' // jobMessage; the file's descriptor comes with the header
+	framePaint  frameType = 'V' // paintMessage; likewise
+	frameUnpack frameType = 'U' // unpackMessage; likewise
+	frameHelp   frameType = 'h' // helpMessage, to the child that has a document: what became of the one that helps it
 )
 
 // Between two children that read one document, by way of the parent, which passes them on.
@@ -48,6 +49,8 @@ const (
 	frameImage     frameType = 'I' // imageMessage: an image begins
 	frameImageData frameType = 'Z' // bytes, not JSON: the next piece of it
 	frameWanted    frameType = 'H' // null: this document has pages that another child could read
+	frameFile      frameType = 'L' // fileMessage: a file out of a document begins
+	frameFileData  frameType = 'Y' // bytes, not JSON: the next piece of it
 	frameDone      frameType = 'D' // null
 	frameError     frameType = 'E' // errorMessage
 )

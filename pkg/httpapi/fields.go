@@ -132,6 +132,8 @@ func documentDocs() map[string]string {
 		"file_size":         "Size in bytes as declared",
 		"upload_id":         "Its upload",
 		"upload_expires_at": "When the upload URL stops working; left out where there was none",
+		"parent_id":         "The document of the mail that it was attached to; that one may be deleted since",
+		"children":          "The documents of its attachments (attachments.documents), as its run made them; some may be deleted since",
 		"source_key":        "The object of the bucket that it was made of; left out for an upload",
 		"allow_duplicate":   "It is processed even if the same file or text is there already",
 		"chunk_tokens":      "Most tokens of a chunk, where asked for",

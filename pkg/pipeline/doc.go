@@ -15,11 +15,18 @@
 // the commit. Both looks for duplicates before it only save work; the
 // decision falls in the same script, by claiming the hashes.
 //
+// Attachments of mails, where they are to become documents (Config.Attachments),
+// are taken out after extraction, in a child process, into the work directory. Before
+// the mail's artifacts are stored each is put where an upload would be, and then made
+// a document by package document, which makes it once.
+//
 // # Killed anywhere and run again, it ends the same
 //
 //	killed                                   what is left                  who removes it
 //	before the commit                        files of the work directory   the next pipeline that starts there
 //	                                         an uncommitted prefix         cleanup
+//	                                         documents of attachments      nobody: the next run finds them
+//	                                         an attachment's upload alone  the next run's, else cleanup
 //	between commit and removal of the upload the upload                    cleanup
 //
 // document.json holds the record as the commit is going to leave it, so that it

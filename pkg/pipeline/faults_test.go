@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"path"
+	"strings"
 
 	"github.com/docsvc/docsvc/pkg/document"
 	"github.com/docsvc/docsvc/pkg/extract"
@@ -27,13 +28,14 @@ type faulty struct {
 	Records
 	Objects
 	Extractor
-	at func(point string)
+	unpacker Unpacker
+	at       func(point string)
 }
 
 // wrap puts at into a configuration.
 func wrap(c *Config, at func(point string)) {
-	f := &faulty{Records: c.Documents, Objects: c.Store, Extractor: c.Pool, at: at}
-	c.Documents, c.Store, c.Pool = f.records(), f.objects(), f
+	f := &faulty{Records: c.Documents, Objects: c.Store, Extractor: c.Pool, unpacker: c.Attachments.From, at: at}
+	c.Documents, c.Store, c.Pool, c.Attachments.From = f.records(), f.objects(), f, f
 }
 
 func (f *faulty) around(point string) func() {
@@ -49,6 +51,11 @@ func (f *faulty) Extract(ctx context.Context, r extract.Request, p func(extract.
 	return f.Extractor.Extract(ctx, r, p)
 }
 
+func (f *faulty) Unpack(ctx context.Context, r extract.Request, format string, u extract.Unpacking, take func(extract.Carried) error) ([]string, error) {
+	defer f.around("unpack")()
+	return f.unpacker.Unpack(ctx, r, format, u, take)
+}
+
 type faultyRecords struct {
 	Records
 	f *faulty
@@ -57,6 +64,16 @@ type faultyRecords struct {
 func (r faultyRecords) Begin(ctx context.Context, j *rq.Job) (*document.Document, error) {
 	defer r.f.around("begin")()
 	return r.Records.Begin(ctx, j)
+}
+
+func (r faultyRecords) Child(ctx context.Context, d *document.Document, path string) (document.Child, error) {
+	defer r.f.around("child")()
+	return r.Records.Child(ctx, d, path)
+}
+
+func (r faultyRecords) TakeAttachment(ctx context.Context, d *document.Document, a document.Attachment, c document.Child, o objstore.Object) error {
+	defer r.f.around("take")()
+	return r.Records.TakeAttachment(ctx, d, a, c, o)
 }
 
 func (r faultyRecords) ClaimHolder(ctx context.Context, d *document.Document, a, b string) (string, error) {
@@ -100,7 +117,11 @@ func (o faultyObjects) Get(ctx context.Context, key string, g objstore.GetOption
 }
 
 func (o faultyObjects) Put(ctx context.Context, key string, r io.Reader, n int64, p objstore.PutOptions) (objstore.Object, error) {
-	defer o.f.around("put " + path.Base(key))()
+	name := path.Base(key)
+	if strings.HasPrefix(key, document.UploadsPrefix) {
+		name = "attachment"
+	}
+	defer o.f.around("put " + name)()
 	return o.Objects.Put(ctx, key, r, n, p)
 }
 

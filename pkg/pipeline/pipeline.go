@@ -22,6 +22,7 @@ import (
 type Records interface {
 	Begin(context.Context, *rq.Job) (*document.Document, error)
 	CheckBucket(context.Context) error
+	Child(ctx context.Context, parent *document.Document, path string) (document.Child, error)
 	ClaimHolder(ctx context.Context, d *document.Document, sha256, textSHA256 string) (string, error)
 	ConflictOf(*document.Document, *rq.ConditionError) (document.ConflictKind, string)
 	Complete(*document.Document, *document.Manifest) ([]rq.Effect, []rq.Condition)
@@ -35,6 +36,7 @@ type Records interface {
 	ReleaseStaleClaim(ctx context.Context, d *document.Document, holder, sha256, textSHA256 string) (bool, error)
 	Save(ctx context.Context, id string) error
 	Seal(*document.Document, *document.Manifest)
+	TakeAttachment(ctx context.Context, parent *document.Document, a document.Attachment, c document.Child, object objstore.Object) error
 	UploadRemoved(context.Context, *document.Document) error
 }
 
@@ -61,6 +63,8 @@ type Thumbnailer interface {
 // Config says what a Pipeline works with. Documents, Store, Pool and WorkDir
 // are needed.
 type Config struct {
+	// Attachments become documents of their own; default none.
+	Attachments Attachments
 	// Chunk holds for documents that bring no sizes of their own.
 	Chunk chunk.Options
 	// Clock is the time of day; default time.Now.

@@ -111,6 +111,12 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 		return worker.Result{}, err
 	}
 	thumbnail := e.thumbnail(ctx, file, extracted.Format)
+	attachments, warnings, release, err := e.unpack(ctx, file, extracted.Format)
+	defer release()
+	if err != nil {
+		return worker.Result{}, err
+	}
+	extracted.Warnings = append(extracted.Warnings, warnings...)
 	done() // the file isn't needed any more
 	rendered := extract.Render(extracted)
 	if strings.TrimSpace(rendered.Text) == "" {
@@ -126,6 +132,9 @@ func (e *execution) run(ctx context.Context) (worker.Result, error) {
 	}
 	chunks, err := e.chunk(ctx, rendered)
 	if err != nil {
+		return worker.Result{}, err
+	}
+	if err := e.takeIn(ctx, attachments); err != nil {
 		return worker.Result{}, err
 	}
 	if err := e.store(ctx, rendered, chunks, thumbnail); err != nil {

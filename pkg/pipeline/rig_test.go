@@ -118,6 +118,7 @@ func rigOf(t *testing.T, server *redistest.Server, lease time.Duration, configur
 // config is a pipeline's, with an extractor that needs no child process.
 func (s *services) config(dir string) Config {
 	return Config{Documents: s.docs, Store: s.store, Pool: paragraphs{}, WorkDir: dir, Log: s.log, MinFree: 1,
+		Attachments:   Attachments{From: paragraphs{}, MaxDepth: 2, MaxFiles: 10, MaxSize: 1 << 20},
 		ProgressEvery: 5 * time.Millisecond, Chunk: chunk.Options{MaxTokens: 50, Overlap: 5}}
 }
 
@@ -317,6 +318,9 @@ func (paragraphs) Extract(ctx context.Context, req extract.Request, progress fun
 		return nil, block.Errorf(code, "this file is %s", code)
 	}
 	d := &extract.Document{Format: "text", MIME: "text/plain", Version: "test"}
+	if strings.HasPrefix(text, "mail") {
+		d.Format, d.MIME = "eml", "message/rfc822"
+	}
 	parts := strings.Split(text, "\n\n")
 	for i, part := range parts {
 		progress(extract.Progress{Page: i + 1, Pages: len(parts)})
@@ -326,6 +330,27 @@ func (paragraphs) Extract(ctx context.Context, req extract.Request, progress fun
 	}
 	d.Meta.Words = len(strings.Fields(text))
 	return d, ctx.Err()
+}
+
+// Unpack takes a paragraph that begins with "file NAME:" for an attachment.
+func (paragraphs) Unpack(_ context.Context, req extract.Request, _ string, _ extract.Unpacking, take func(extract.Carried) error) ([]string, error) {
+	body, err := io.ReadAll(io.NewSectionReader(req.File, 0, 1<<30))
+	if err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for i, part := range strings.Split(string(body), "\n\n") {
+		name, text, ok := strings.Cut(part, ":")
+		if name, isFile := strings.CutPrefix(name, "file "); ok && isFile {
+			c := extract.Carried{Path: fmt.Sprint(i), Name: name, MediaType: "text/plain", Data: []byte(strings.ReplaceAll(text, "/", "\n\n"))}
+			if err := take(c); err != nil {
+				return nil, err
+			}
+		} else if strings.HasPrefix(part, "warn ") {
+			warnings = append(warnings, part)
+		}
+	}
+	return warnings, nil
 }
 
 // journal keeps log lines.

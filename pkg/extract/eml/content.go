@@ -19,7 +19,7 @@ func (m *message) content(src source, p *part, level int) error {
 	switch {
 	case p.mediaType == "multipart/encrypted", p.mediaType == "application/pkcs7-mime" && strings.Contains(p.params["smime-type"], "enveloped"):
 		m.Encrypted = true
-		return m.attached(p)
+		return m.attached(src, p)
 	case strings.HasPrefix(p.mediaType, "multipart/") && len(p.kids) > 0:
 		return m.multipart(src, p, level)
 	case strings.HasPrefix(p.mediaType, "multipart/"): // without the parts that it announces
@@ -27,7 +27,7 @@ func (m *message) content(src source, p *part, level int) error {
 	case p.mediaType == "message/rfc822":
 		return m.forwarded(src, p, level)
 	case disposition == "attachment" && !p.root, !p.readable():
-		return m.attached(p)
+		return m.attached(src, p)
 	}
 	return m.text(src, p, p.mediaType == "text/html")
 }
@@ -58,11 +58,11 @@ func (m *message) multipart(src source, p *part, level int) error {
 		var err error
 		switch {
 		case chosen != nil && k != chosen:
-			err = m.beside(k)
+			err = m.beside(src, k)
 		case i > 0 && strings.HasPrefix(k.mediaType, "text/") && (k.name() != "" || p.mediaType == "multipart/related"):
 			err = m.named(src, k, level)
 		case i > 0 && p.mediaType == "multipart/report":
-			err = m.attached(k)
+			err = m.attached(src, k)
 		default:
 			err = m.content(src, k, level)
 		}
@@ -76,18 +76,18 @@ func (m *message) multipart(src source, p *part, level int) error {
 // beside lists what is attached within an alternative that isn't read: mail
 // programs put attachments beside the page that they stand in. Pictures that a
 // page shows are none.
-func (m *message) beside(p *part) error {
+func (m *message) beside(src source, p *part) error {
 	d, _ := p.disposition()
 	switch {
 	case strings.HasPrefix(p.mediaType, "multipart/"):
 		for _, k := range p.kids {
-			if err := m.beside(k); err != nil {
+			if err := m.beside(src, k); err != nil {
 				return err
 			}
 		}
 		return nil
 	case d == "attachment", !strings.HasPrefix(p.mediaType, "text/") && p.field("content-id") == "":
-		return m.attached(p)
+		return m.attached(src, p)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (m *message) named(src source, p *part, level int) error {
 	if d, _ := p.disposition(); d == "inline" && m.Blocks == 0 {
 		return m.content(src, p, level)
 	}
-	return m.attached(p)
+	return m.attached(src, p)
 }
 
 // best chooses among alternatives: plain text that isn't blank, else the last
@@ -162,13 +162,13 @@ func (m *message) forwarded(src source, p *part, level int) error {
 		return m.read(src, p.kids[0], level+1)
 	}
 	if m.decoded++; m.decoded > maxDecoded {
-		return m.attached(p)
+		return m.attached(src, p)
 	}
 	raw, err := m.body(src, p)
 	if err != nil {
 		return err
 	}
-	inner := source{r: bytes.NewReader(raw), size: int64(len(raw))}
+	inner := source{r: bytes.NewReader(raw), size: int64(len(raw)), path: src.place(p) + "/"}
 	x := &indexer{ctx: m.ctx, src: inner, limits: m.limits}
 	root, err := x.index(p.depth + 1)
 	if err != nil {

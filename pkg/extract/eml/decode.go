@@ -5,10 +5,13 @@ import (
 	"io"
 )
 
-// body is the content of a part with its transfer encoding undone, at most
-// maxText bytes of it; cut tells that there is more.
-func (p *part) body(src source) (raw []byte, cut bool, err error) {
-	size := min(p.end-p.start, maxText+1)
+// body is the content of a part with its transfer encoding undone, made of at
+// most maxText bytes; cut tells that there is more.
+func (p *part) body(src source) (raw []byte, cut bool, err error) { return p.read(src, maxText) }
+
+// read is body for a part of which at most limit bytes are read.
+func (p *part) read(src source, limit int64) (raw []byte, cut bool, err error) {
+	size := min(p.end-p.start, limit+1)
 	if size <= 0 {
 		return nil, false, nil
 	}
@@ -18,8 +21,8 @@ func (p *part) body(src source) (raw []byte, cut bool, err error) {
 		return nil, false, err
 	}
 	raw = raw[:n]
-	if n > maxText {
-		raw, cut = raw[:maxText], true
+	if int64(n) > limit {
+		raw, cut = raw[:limit], true
 	}
 	switch p.encoding() {
 	case "base64":

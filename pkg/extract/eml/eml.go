@@ -16,6 +16,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
@@ -61,7 +62,11 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 type source struct {
 	r    io.ReaderAt
 	size int64
+	path string // of the part that it was, before those of the parts in it
 }
+
+// place names a part: by where its body begins.
+func (s source) place(p *part) string { return s.path + strconv.FormatInt(p.start, 10) }
 
 // open looks whether a mail was saved as UTF-16, which no mail is when it is
 // sent, and decodes it then.
@@ -103,7 +108,8 @@ type message struct {
 	mail.Writer
 	ctx     context.Context
 	limits  limits
-	decoded int // messages that had to be decoded to be read
+	decoded int                   // messages that had to be decoded to be read
+	take    func(mail.File) error // takes attachments; nil when they are only listed
 }
 
 // read reports one message: the mail itself at level 1, those attached to it
@@ -119,6 +125,37 @@ func (m *message) read(src source, p *part, level int) error {
 }
 
 // attached lists what isn't part of the text.
-func (m *message) attached(p *part) error {
+func (m *message) attached(src source, p *part) error {
+	if d, _ := p.disposition(); m.take != nil && d != "attachment" && strings.HasPrefix(p.mediaType, "image/") && p.field("content-id") != "" {
+		return nil // a picture that the text shows
+	}
+	if m.take != nil {
+		return m.take(mail.File{Path: src.place(p), Name: p.name(), MediaType: p.mediaType, Read: func(limit int64) ([]byte, bool, error) {
+			encoded := limit
+			switch p.encoding() {
+			case "base64":
+				encoded = limit/2*3 + 4 // four bytes for three, and line ends
+			case "quoted-printable":
+				encoded = 3 * limit
+			}
+			raw, cut, err := p.read(src, encoded)
+			return raw[:min(int64(len(raw)), limit)], cut || int64(len(raw)) > limit, err
+		}})
+	}
 	return m.Attached(p.name(), p.mediaType, p.decodedSize())
+}
+
+// Unpack hands the attachments of a mail to take, in the order in which Parse
+// lists them. What take doesn't read costs nothing.
+func Unpack(ctx context.Context, f *os.File, size int64, o block.Options, take func(mail.File) error) error {
+	src, err := open(f, size)
+	if err != nil {
+		return err
+	}
+	m := &message{Writer: mail.Writer{Sink: mail.Nowhere{}}, ctx: ctx, limits: limitsOf(o), take: take}
+	root, err := (&indexer{ctx: ctx, src: src, limits: m.limits}).index(0)
+	if err != nil {
+		return err
+	}
+	return m.read(src, root, 1)
 }

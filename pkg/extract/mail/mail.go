@@ -123,6 +123,15 @@ func TooDeep(levels int) error {
 	return block.Errorf(block.CodeBomb, "This mail was refused: its parts are nested more than %d levels deep.", levels)
 }
 
+// File is an attachment that is taken out of a mail.
+type File struct {
+	Path      string // where it stands in the mail: the same whenever that is read
+	Name      string // "" when it has none
+	MediaType string // as it was declared
+	// Read gives its bytes; cut tells that there are more than limit.
+	Read func(limit int64) (data []byte, cut bool, err error)
+}
+
 // Verdict ends a mail that is read: nil when there is text.
 func (w *Writer) Verdict() error {
 	switch {
@@ -135,3 +144,24 @@ func (w *Writer) Verdict() error {
 	}
 	return block.Errorf(block.CodeNoText, "This mail has no text.")
 }
+
+// Nowhere is a sink for whoever wants the attachments only.
+type Nowhere struct{}
+
+// Meta implements block.Sink.
+func (Nowhere) Meta(block.Metadata) error { return nil }
+
+// Block implements block.Sink.
+func (Nowhere) Block(block.Block) error { return nil }
+
+// Aside implements block.Sink.
+func (Nowhere) Aside(block.Block) error { return nil }
+
+// PageDone implements block.Sink.
+func (Nowhere) PageDone(int, int) error { return nil }
+
+// Warn implements block.Sink.
+func (Nowhere) Warn(string) error { return nil }
+
+// PageError implements block.Sink.
+func (Nowhere) PageError(int, string) error { return nil }

@@ -31,12 +31,7 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	if err != nil {
 		return err
 	}
-	m := &message{
-		Writer: mail.Writer{Sink: sink}, ctx: ctx, box: box, options: o,
-		maxParts:   cmp.Or(max(o.MaxParts, 0), mail.MaxParts),
-		maxNesting: min(cmp.Or(max(o.MaxNesting, 0), mail.MaxNesting), mail.MaxNesting),
-		within:     storages(box),
-	}
+	m := newMessage(ctx, box, o, sink)
 	root := m.open("", 32)
 	if err := sink.Meta(m.head(root).Metadata()); err != nil {
 		return err
@@ -50,6 +45,27 @@ func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink bl
 	return sink.PageDone(1, 1)
 }
 
+// Unpack hands the attachments of a message to take, in the order in which Parse
+// lists them. What take doesn't read costs nothing.
+func Unpack(ctx context.Context, f *os.File, size int64, o block.Options, take func(mail.File) error) error {
+	box, err := ole.Open(f, size)
+	if err != nil {
+		return err
+	}
+	m := newMessage(ctx, box, o, mail.Nowhere{})
+	m.take = take
+	return m.read(m.open("", 32), 1)
+}
+
+func newMessage(ctx context.Context, box *ole.Container, o block.Options, sink block.Sink) *message {
+	return &message{
+		Writer: mail.Writer{Sink: sink}, ctx: ctx, box: box, options: o,
+		maxParts:   cmp.Or(max(o.MaxParts, 0), mail.MaxParts),
+		maxNesting: min(cmp.Or(max(o.MaxNesting, 0), mail.MaxNesting), mail.MaxNesting),
+		within:     storages(box),
+	}
+}
+
 // message is one file being parsed.
 type message struct {
 	mail.Writer
@@ -58,8 +74,9 @@ type message struct {
 	options    block.Options
 	maxParts   int
 	maxNesting int
-	parts      int                 // attachments so far
-	within     map[string][]string // paths of storages of recipients and attachments, by that of the message
+	parts      int                   // attachments so far
+	take       func(mail.File) error // takes attachments; nil when they are only listed
+	within     map[string][]string   // paths of storages of recipients and attachments, by that of the message
 }
 
 const (
@@ -213,7 +230,16 @@ func (m *message) attachment(path string, codepage, level int) error {
 		return m.read(m.open(inside, 24), level+1)
 	}
 	name := cmp.Or(p.line(propLongName), p.line(propFileName), p.line(propName))
-	return m.Attached(name, cmp.Or(strings.ToLower(p.line(propMIME)), "application/octet-stream"), m.box.Size(path+streamName(propData, typeBinary)))
+	stream, mediaType := path+streamName(propData, typeBinary), cmp.Or(strings.ToLower(p.line(propMIME)), "application/octet-stream")
+	if m.take != nil && p.shown() {
+		return nil // a picture that the text shows
+	}
+	if m.take != nil {
+		return m.take(mail.File{Path: strings.TrimSuffix(path, "/"), Name: name, MediaType: mediaType, Read: func(limit int64) ([]byte, bool, error) {
+			return m.box.Stream(stream, limit), m.box.Size(stream) > limit, nil
+		}})
+	}
+	return m.Attached(name, mediaType, m.box.Size(stream))
 }
 
 // inner takes the blocks of a body that is a document of its own.

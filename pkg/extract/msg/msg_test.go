@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/docsvc/docsvc/pkg/extract/block"
 	"github.com/docsvc/docsvc/pkg/extract/blocktest"
+	"github.com/docsvc/docsvc/pkg/extract/mail"
 	"github.com/docsvc/docsvc/pkg/extract/ole/oletest"
 )
 
@@ -121,6 +123,26 @@ func TestMessage(t *testing.T) {
 	}
 	if m := d.Meta; m.Title != "Hello there" || m.Author != "Ann B." || m.Created == nil || !m.Created.Equal(sent) || len(d.Warnings) > 0 {
 		t.Errorf("%+v, warnings %q", m, d.Warnings)
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	t.Parallel()
+	m := full().attach(9, newStorage().text(propContentID, "logo").short(propHidden, typeBool, 1).binary(propData, []byte("shown")))
+	raw := m.pack(t)
+	var got []string
+	err := Unpack(context.Background(), blocktest.File(t, raw), int64(len(raw)), block.Options{}, func(f mail.File) error {
+		data, cut, err := f.Read(4)
+		got = append(got, fmt.Sprintf("%s %s %s %q %v", f.Path, f.Name, f.MediaType, data, cut))
+		return err
+	})
+	want := []string{
+		`__attach_version1.0_#00000000 A.TXT text/plain "abc" false`,
+		`__attach_version1.0_#00000001/__substg1.0_3701000D/__attach_version1.0_#00000000 deep.pdf application/octet-stream "1234" true`,
+		`__attach_version1.0_#00000002  application/octet-stream "" false`,
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, got %q", err, got)
 	}
 }
 

@@ -33,15 +33,18 @@ const (
 	propMethod        = 0x3705
 	propLongName      = 0x3707
 	propMIME          = 0x370e
+	propContentID     = 0x3712
 	propSMTP          = 0x39fe
 	propPageCode      = 0x3fde // codepage of the body in HTML
 	propCodepage      = 0x3ffd
 	propSenderSMTP    = 0x5d01
+	propHidden        = 0x7ffe // an attachment isn't listed
 )
 
 // Types of properties.
 const (
 	typeNumber  = 0x0003
+	typeBool    = 0x000b
 	typeObject  = 0x000d
 	typeNarrow  = 0x001e
 	typeUnicode = 0x001f
@@ -80,6 +83,11 @@ func (m *message) open(path string, header int) properties {
 
 // number is a property of that type, 0 when it isn't there.
 func (p properties) number(id int) int { return p.short[id<<16|typeNumber].U32(0) }
+
+// shown reports whether an attachment is a picture that the body shows.
+func (p properties) shown() bool {
+	return p.short[propHidden<<16|typeBool].U8(0) != 0 && p.line(propContentID) != ""
+}
 
 func (p properties) time(id int) *time.Time {
 	v, ok := p.short[id<<16|typeTime]

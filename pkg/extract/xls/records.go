@@ -185,7 +185,7 @@ func (w *workbook) sharedStrings(rec record) error {
 	t := w.texts(rec.data, rec.more...)
 	t.skip(8)
 	for len(w.strings) < want && !t.ended() {
-		if len(w.strings) >= maxStrings {
+		if len(w.strings) >= w.mostStrings {
 			w.cut = true
 			return nil
 		}

@@ -36,7 +36,7 @@ const (
 
 // Parse reads f and reports its blocks to sink. It is a block.Parser.
 func Parse(ctx context.Context, f *os.File, size int64, o block.Options, sink block.Sink) error {
-	w := &workbook{ctx: ctx, sink: sink, part: o.Pages, codepage: 1252}
+	w := &workbook{ctx: ctx, sink: sink, part: o.Pages, codepage: 1252, mostStrings: maxStrings}
 	w.begins, _ = sink.(block.PageBeginner)
 	if err := w.open(f, size); err != nil {
 		return err
@@ -51,16 +51,17 @@ type workbook struct {
 	begins block.PageBeginner // nil when the sink isn't one
 	part   block.PageRange
 
-	data     ole.Bytes // the stream
-	meta     block.Metadata
-	narrow   bool // of Excel 5 or 95: texts have one byte a character
-	codepage int  // of those
-	sheets   []sheetRef
-	strings  []string // that cells share, by index
-	custom   map[int]grid.Format
-	formats  []grid.Format // of cells, by style
-	since04  bool          // days are counted from 1904
-	cut      bool          // some texts that cells share are missing
+	data        ole.Bytes // the stream
+	meta        block.Metadata
+	narrow      bool // of Excel 5 or 95: texts have one byte a character
+	codepage    int  // of those
+	sheets      []sheetRef
+	strings     []string // that cells share, by index
+	mostStrings int      // of them
+	custom      map[int]grid.Format
+	formats     []grid.Format // of cells, by style
+	since04     bool          // days are counted from 1904
+	cut         bool          // some texts that cells share are missing
 
 	hidden []string // names of sheets that aren't shown
 	given  int      // blocks and asides given to the sink

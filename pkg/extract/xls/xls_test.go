@@ -142,7 +142,7 @@ func TestLargeTablesComeInPieces(t *testing.T) {
 	data := slices.Concat(label(0, 0, "Key"), label(0, 1, "Value"))
 	const n = 3000
 	for i := range n {
-		data = slices.Concat(data, label(i+1, 0, strings.Repeat("k", 200)), num(i+1, 1, 1))
+		data = append(append(data, label(i+1, 0, strings.Repeat("k", 200))...), num(i+1, 1, 1)...)
 	}
 	d := blocktest.Parse(t, Parse, book{sheets: []tab{{data: data}}}.pack(t), block.Options{})
 	rows := 0
@@ -201,13 +201,16 @@ func TestRefused(t *testing.T) {
 // are empty.
 func TestSharedTextsAreBounded(t *testing.T) {
 	t.Parallel()
-	parts := [][]byte{slices.Concat(u32(1<<31-1), u32(1<<31-1))}
-	for range 800 {
-		parts = append(parts, make([]byte, 3*2700))
-	}
-	d := blocktest.Parse(t, Parse, oletest.Container(t, map[string][]byte{"Workbook": book{globals: rec(recSST, parts...), sheets: []tab{{data: label(0, 0, "a")}}}.stream()}), block.Options{})
-	if len(d.Blocks) != 1 || len(d.Warnings) != 1 || !strings.HasPrefix(d.Warnings[0], block.TextIncomplete) {
-		t.Errorf("%d blocks, warnings %q", len(d.Blocks), d.Warnings)
+	raw := book{globals: rec(recSST, slices.Concat(u32(1<<31-1), u32(1<<31-1)), make([]byte, 3*2700), make([]byte, 3*2700)), sheets: []tab{{data: label(0, 0, "a")}}}.stream()
+	for most, cut := range map[int]bool{1000: true, 10_000: false} {
+		s := &blocktest.Sink{}
+		w := &workbook{ctx: context.Background(), sink: s, data: raw, mostStrings: most}
+		if err := w.parse(0); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.strings) > most || (len(s.Warnings) > 0) != cut || len(s.Blocks) != 1 {
+			t.Errorf("%d texts of at most %d, %d blocks, warnings %q", len(w.strings), most, len(s.Blocks), s.Warnings)
+		}
 	}
 }
 
