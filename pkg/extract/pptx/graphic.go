@@ -275,22 +275,3 @@ func (s *slide) branch(nodes map[string]*node, n *node, depth int) error {
 	}
 	return nil
 }
-
-// words are the texts in the DrawingML below the element started last, a line
-// for each paragraph.
-func words(x *ooxml.Reader) (string, error) {
-	var lines []string
-	var visit func(t ooxml.Token) error
-	visit = func(t ooxml.Token) error {
-		if t.Name != "a:p" {
-			return x.Children(visit)
-		}
-		p := &paragraphs{x: x, put: func(b block.Block) error {
-			lines = append(lines, b.Text)
-			return nil
-		}}
-		return p.paragraph()
-	}
-	err := x.Children(visit)
-	return strings.Join(lines, "\n"), err
-}
