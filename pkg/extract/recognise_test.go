@@ -285,11 +285,13 @@ func TestTheCageOfTesseract(t *testing.T) {
 	t.Parallel()
 	p := ocrPool(t, `head
 { read -r x < "$SECRET" || read -r x < /etc/passwd; } 2>/dev/null && word 1 99 read
+trap '' XFSZ # where a file can be made, the limit on its size ends a program
 { echo x > /dev/shm/docsvc-was-here; } 2>/dev/null && word 2 99 wrote
 [ -n "$HOME$USER" ] && word 3 99 environment
 word 4 99 ended
 trap 'exit 0' EXIT # a shell that can't fork gives up
 { x=$(/bin/true); } 2>/dev/null && word 5 99 started`)
+	t.Cleanup(func() { _ = os.Remove("/dev/shm/docsvc-was-here") })
 	report, err := p.Cage(t.Context())
 	if err != nil {
 		t.Fatal(err)
