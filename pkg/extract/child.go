@@ -257,7 +257,7 @@ func (s *childServer) parse(ctx context.Context, job jobMessage, f *os.File) err
 		o.Password, o.Charset = job.Password, found.Charset
 		o.MaxExpanded, o.MaxNesting, o.MaxRatio = job.MaxExpanded, job.MaxNesting, job.MaxRatio
 		o.MaxPages, o.MaxParts, o.MaxPixels, o.Pages = job.MaxPages, job.MaxParts, job.MaxPixels, job.Pages
-		sink := frameSink{out: s.out, max: job.MaxOutput, mail: &s.mail}
+		sink := frameSink{out: s.out, max: job.MaxOutput, most: mostText(info.Size(), job.MaxRatio), mail: &s.mail}
 		if job.Assist {
 			return format.parse(ctx, f, info.Size(), o, &orderSink{sink})
 		}

@@ -15,11 +15,22 @@ const (
 	flushAfter = 200 * time.Millisecond
 )
 
+// expandedFloor is how much text any file may have, in bytes; beyond that it
+// counts how many times the file's size it is. Packed parts are bounded before; this is for text that
+// a document has many times without containing it as often.
+const expandedFloor = 16 << 20
+
+// mostText is how much text a file of size bytes may have.
+func mostText(size int64, ratio int) int64 {
+	return max(expandedFloor, size*int64(max(ratio, 1)))
+}
+
 // frameSink is the block.Sink of a child: it gathers blocks into frames.
 type frameSink struct {
 	out    *frameWriter
 	mail   *mail // from the process that helps
 	max    int64 // bytes of text allowed
+	most   int64 // bytes of text that a file of this size has, unless it is a bomb
 	total  int64
 	body   []block.Block
 	asides []block.Block
@@ -71,8 +82,11 @@ func (s *frameSink) add(to *[]block.Block, b block.Block) error {
 		n := blockSize(piece)
 		s.size += n
 		s.total += int64(n)
-		if s.total > s.max {
+		switch {
+		case s.total > s.max:
 			return tooMuchText(s.max)
+		case s.total > s.most:
+			return block.Errorf(block.CodeBomb, "This document was refused: its text is larger than %s, many times the size of its file. If it is a real document, save it anew in the program it was made with.", sizeText(s.most))
 		}
 		*to = append(*to, piece)
 		if s.size >= flushSize {

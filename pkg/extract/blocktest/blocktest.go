@@ -32,6 +32,22 @@ type Sink struct {
 	FailAfter int
 	Err       error
 	calls     int
+	size      int
+}
+
+// maxText bounds what a Sink collects, in bytes, as every reader of a parser
+// does: some files have more text than there is memory.
+const maxText = 64 << 20
+
+func (s *Sink) take(b block.Block) error {
+	s.size += len(b.Text)
+	for _, cell := range flatten(b.Rows) {
+		s.size += len(cell)
+	}
+	if s.size > maxText {
+		return block.Errorf(block.CodeTooLarge, "The text of this document is larger than %d bytes.", maxText)
+	}
+	return nil
 }
 
 func (s *Sink) call() error {
@@ -46,10 +62,22 @@ func (s *Sink) call() error {
 func (s *Sink) Meta(m block.Metadata) error { s.Document.Meta = m; return s.call() }
 
 // Block implements block.Sink.
-func (s *Sink) Block(b block.Block) error { s.Blocks = append(s.Blocks, b); return s.call() }
+func (s *Sink) Block(b block.Block) error {
+	if err := s.take(b); err != nil {
+		return err
+	}
+	s.Blocks = append(s.Blocks, b)
+	return s.call()
+}
 
 // Aside implements block.Sink.
-func (s *Sink) Aside(b block.Block) error { s.Asides = append(s.Asides, b); return s.call() }
+func (s *Sink) Aside(b block.Block) error {
+	if err := s.take(b); err != nil {
+		return err
+	}
+	s.Asides = append(s.Asides, b)
+	return s.call()
+}
 
 // PageDone implements block.Sink.
 func (s *Sink) PageDone(int, int) error { s.Done++; return s.call() }

@@ -30,6 +30,9 @@ func zips() []Bomb {
 			begin: declaration + `<w:document ` + wordML + `><w:body>`, fill: spaces(1 << 20), times: 1024, end: `</w:body></w:document>`})},
 		{"bomb.xlsx", "shared strings that expand", block.CodeBomb, archive(append(xlsx, part{name: "xl/worksheets/sheet1.xml", begin: none},
 			part{name: "xl/sharedStrings.xml", begin: declaration + `<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">`, fill: strings.Repeat("<si><t>a</t></si>", 1<<16), times: 512, end: "</sst>"})...)},
+		{"bomb.xlsx", "a long string that every cell has", block.CodeBomb, archive(append(xlsx,
+			part{name: "xl/sharedStrings.xml", begin: declaration + `<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>`, fill: "0123456789abcdef", times: 1 << 13, end: "</t></si></sst>"},
+			part{name: "xl/worksheets/sheet1.xml", begin: sheet, fill: `<row><c t="s"><v>0</v></c></row>`, times: 5000, end: "</sheetData></worksheet>"})...)},
 		{"bomb.xlsx", "a sheet that expands", block.CodeBomb, archive(append(xlsx,
 			part{name: "xl/worksheets/sheet1.xml", begin: sheet, fill: strings.Repeat("<row><c><v>1</v></c></row>", 1<<15), times: 1024, end: "</sheetData></worksheet>"})...)},
 	}
