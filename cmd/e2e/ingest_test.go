@@ -155,7 +155,7 @@ func TestIngestTwice(t *testing.T) {
 	s.serve("--standalone")
 	total := s.inbox(12, 3000)
 	in := filepath.Join(s.dir, "in")
-	for name, text := range map[string]string{"empty.pdf": "", "photo.jpg": "x", "copy.md": "", "bad\xff\nname.txt": "A name that is not UTF-8.\n"} {
+	for name, text := range map[string]string{"empty.pdf": "", "film.mp4": "x", "copy.md": "", "bad\xff\nname.txt": "A name that is not UTF-8.\n"} {
 		if err := os.WriteFile(filepath.Join(in, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestIngestTwice(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"in/empty.pdf": "skipped the file is empty", "in/sparse.pdf": "skipped the file is too large: 6.0 GiB",
-		"in/photo.jpg": "skipped .jpg files are not read", "in/loop": "skipped a link to a directory", "in/pipe.pdf": "skipped a named pipe",
+		"in/film.mp4": "skipped .mp4 files are not read", "in/loop": "skipped a link to a directory", "in/pipe.pdf": "skipped a named pipe",
 		`in/bad\xff\nname.txt`: "completed",
 	} {
 		if got := first.outcome(name); !strings.HasPrefix(got, want) {
@@ -318,7 +318,7 @@ func TestIngestObjects(t *testing.T) {
 	env := s.env
 	s.env = append(s.env, "DOCSVC_SERVER="+s.api)
 	bucket := "s3://" + s.s3.Bucket + "/"
-	for _, key := range []string{"one.txt", "in/a.txt", "in/deep/ação b.txt", "in/c.png"} {
+	for _, key := range []string{"one.txt", "in/a.txt", "in/deep/ação b.txt", "in/c.mp4"} {
 		s.putObject(key, []byte("The object "+key+" says that a pump was checked.\n"))
 	}
 	first := s.ingest(bucket+"one.txt", bucket+"in/", "--tag", "objects").wait(0)
