@@ -44,7 +44,9 @@ func TestHeartbeatOfSlots(t *testing.T) {
 		}
 	}
 	checkGuards(t, []guard{
-		{"a slot without a token is nobody's", "HSET rq:worker:w1 last_heartbeat x", beat("HEXISTS docsvc:worker:w1 token"), "[[] [] []]0"},
+		{"a slot that Redis forgot is its own again, named once", "HSET rq:worker:w1 last_heartbeat x", beat("HGET docsvc:worker:w1 token"), "[[] [w1] []]token"},
+		{"both keys forgotten, named once", "DEL rq:worker:w1", beat("HGET docsvc:worker:w1 token"), "[[] [w1] []]token"},
+		{"its own, known to RQ no more", "HSET docsvc:worker:w1 token token", beat("HGET docsvc:worker:w1 token"), "[[] [w1] []]token"},
 		{"its own", "HSET rq:worker:w1 last_heartbeat x\nHSET docsvc:worker:w1 token token", beat("HGET docsvc:worker:w1 token"), "[[] [] []]token"},
 		{"back from another, named once", "HSET docsvc:worker:w1 token other lease 1", beat("HGET docsvc:worker:w1 token"), "[[] [w1] []]token"},
 	})

@@ -149,3 +149,29 @@ func TestHeartbeatTakesItsNameBackFromTheDead(t *testing.T) {
 		}
 	})
 }
+
+// Redis lost its last second, and with it that the name was ever given. When
+// the process dies later its successor has the name at once.
+func TestHeartbeatTakesANameThatRedisForgot(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redistest.Server) {
+		f := newFixture(t, s, Options{})
+		ctx := context.Background()
+		birth := WorkerBirth{Name: "w1", Queues: []string{"q"}, Host: "h", BootID: "b", PID: 1 << 30, Version: "1.2"} // no such process
+		if err := f.RegisterWorkers(ctx, []WorkerBirth{birth}); err != nil {
+			t.Fatal(err)
+		}
+		f.seed("DEL docsvc:worker:w1 rq:worker:w1\nSREM rq:workers rq:worker:w1\nSREM rq:workers:q rq:worker:w1")
+		if _, err := f.Heartbeat(ctx, []WorkerBeat{{Name: "w1"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if ws, err := f.Workers(ctx); err != nil || len(ws) != 1 || ws[0].Hostname != "h" {
+			t.Errorf("workers = %+v, %v", ws, err)
+		}
+		next := New(f.rdb, Options{Clock: f.o.Clock})
+		birth.PID = 1<<30 + 1
+		if err := next.RegisterWorkers(ctx, []WorkerBirth{birth}); err != nil {
+			t.Errorf("the successor: %v", err)
+		}
+	})
+}

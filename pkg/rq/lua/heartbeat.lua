@@ -13,7 +13,8 @@
 --
 -- A name that stands under another process is this one's again when the other
 -- gives no sign of life: it died, or Redis has lost what it wrote last (a
--- failover, a power failure) and with it that this process has the name.
+-- failover, a power failure) and with it that this process has the name. So is
+-- one that stands under none: Redis has lost that it was ever given.
 
 local function main()
   local token = take()
@@ -24,18 +25,18 @@ local function main()
   for _ = 1, taken() do
     local worker, rss, cpu, busy = take(), take(), take(), take() == '1'
     local slot = r('HMGET', K.slot(worker), 'token', 'lease') or {}
-    local other = nonempty(slot[1]) and slot[1] ~= token
-    if other and (tonumber(slot[2] or '') or 0) > now_ms then
+    local ours = slot[1] == token
+    if not ours and nonempty(slot[1]) and (tonumber(slot[2] or '') or 0) > now_ms then
       taken_over[#taken_over + 1] = worker
     else
-      if other then
+      if not ours then
         w('HSET', K.slot(worker), 'token', token)
         expired[#expired + 1] = worker
       end
       w('HSET', K.slot(worker), 'rss', rss, 'cpu', cpu, 'lease', int(now_ms + LEASE))
       w('EXPIRE', K.slot(worker), '86400')
       if w('HSET', K.worker(worker), 'last_heartbeat', iso()) == 1 then
-        if not other then
+        if ours then
           expired[#expired + 1] = worker
         end
         w('HSET', K.worker(worker), 'state', busy and 'busy' or 'idle')
