@@ -24,9 +24,9 @@ local function main()
 
   for _ = 1, taken() do
     local worker, rss, cpu, busy = take(), take(), take(), take() == '1'
-    local slot = r('HMGET', K.slot(worker), 'token', 'lease') or {}
-    local ours = slot[1] == token
-    if not ours and nonempty(slot[1]) and (tonumber(slot[2] or '') or 0) > now_ms then
+    local slot = r('HMGET', K.slot(worker), 'token', 'lease')
+    local ours = not slot or slot[1] == token -- a key that is no hash is left alone
+    if not ours and (tonumber(slot[2] or '') or 0) > now_ms then
       taken_over[#taken_over + 1] = worker
     else
       if not ours then
