@@ -67,15 +67,7 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 	case framePicture:
 		return nil, c.picture(payload)
 	case frameProgress:
-		var m progressMessage
-		if err := decode(t, payload, &m); err != nil {
-			return nil, err
-		}
-		if progress != nil {
-			m.Page = max(0, m.Page-len(c.pictures)) // these are not read yet
-			progress(Progress(m))
-		}
-		return nil, nil
+		return nil, c.progress(payload, progress)
 	case frameWanted:
 		if c.aid != nil {
 			c.aid.want()
@@ -98,6 +90,18 @@ func (c *collector) take(t frameType, payload []byte, progress func(Progress)) (
 	default:
 		return nil, fmt.Errorf("%w: type %q", errFrame, t)
 	}
+}
+
+func (c *collector) progress(payload []byte, tell func(Progress)) error {
+	var m progressMessage
+	if err := decode(frameProgress, payload, &m); err != nil {
+		return err
+	}
+	if tell != nil {
+		m.Page = max(0, m.Page-len(c.pictures)) // these are not read yet
+		tell(Progress(m))
+	}
+	return nil
 }
 
 func (c *collector) format(payload []byte) error {

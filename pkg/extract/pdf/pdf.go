@@ -159,13 +159,8 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := a.finish(); err != nil {
+	if err := finish(a, sink, attachments); err != nil {
 		return err
-	}
-	for _, b := range attachments {
-		if err := sink.Aside(b); err != nil {
-			return err
-		}
 	}
 	if part.From > 1 || pictures > 0 {
 		return nil // there was text before, or will be
@@ -174,6 +169,19 @@ func (d *document) read(ctx context.Context, part block.PageRange, sink block.Si
 		return d.needsMemory()
 	}
 	return verdict(a, pages, failed)
+}
+
+// finish hands out what the assembler still holds, then the attachments.
+func finish(a *assembler, sink block.Sink, attachments []block.Block) error {
+	if err := a.finish(); err != nil {
+		return err
+	}
+	for _, b := range attachments {
+		if err := sink.Aside(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // onward leaves out what is of pages before from. They are read only to see
