@@ -181,3 +181,22 @@ func TestRatiosAreOverFilesThatBothRead(t *testing.T) {
 		t.Errorf("p95 %s", got)
 	}
 }
+
+// A peer that prints without end, or leaves such a file, costs bounded memory.
+func TestTextOfPeersIsBounded(t *testing.T) {
+	t.Parallel()
+	if _, err := output(t.Context(), "yes", strings.Repeat("word ", 200)); !errors.Is(err, errTooLarge) {
+		t.Errorf("printed: %v", err)
+	}
+	name := filepath.Join(t.TempDir(), "large.csv")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(name, maxText+1); err != nil { // takes no room
+		t.Fatal(err)
+	}
+	var b boundedText
+	if err := b.addFile(name); !errors.Is(err, errTooLarge) {
+		t.Errorf("in a file: %v", err)
+	}
+}

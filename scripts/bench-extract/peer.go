@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,6 +81,8 @@ func (p *program) read(ctx context.Context, path string) (result, error) {
 		return r, ctx.Err()
 	case limited.Err() != nil:
 		r.reason = "timeout"
+	case errors.Is(err, errTooLarge):
+		r.reason = errTooLarge.Error()
 	case errors.As(err, &exit):
 		r.reason = strings.ReplaceAll(exit.Error(), " ", "_")
 	case errors.Is(err, errNoText), err == nil && strings.TrimSpace(r.text) == "":
@@ -94,6 +96,39 @@ func (p *program) read(ctx context.Context, path string) (result, error) {
 	return r, nil
 }
 
+// maxText is how many bytes of text are taken from a peer: LibreOffice makes
+// gigabytes of a small workbook in which every cell names one long string.
+const maxText = 64 << 20
+
+var errTooLarge = errors.New("too_large")
+
+// boundedText takes maxText bytes; more is an error, which ends the program.
+type boundedText struct {
+	strings.Builder
+	full bool
+}
+
+func (b *boundedText) Write(p []byte) (int, error) {
+	if b.full = b.Len()+len(p) > maxText; b.full {
+		return 0, errTooLarge
+	}
+	return b.Builder.Write(p)
+}
+
+// addFile adds a file's text and a line end.
+func (b *boundedText) addFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := io.Copy(b, f); err != nil {
+		return err
+	}
+	_, err = b.Write([]byte{'\n'})
+	return err
+}
+
 // output runs a program to its end, with all that it started, and returns
 // what it printed.
 func output(ctx context.Context, name string, args ...string) (string, error) {
@@ -101,9 +136,12 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.WaitDelay = 2 * time.Second
-	var out bytes.Buffer
+	var out boundedText
 	c.Stdout = &out
 	err := c.Run()
+	if out.full {
+		return "", errTooLarge
+	}
 	return out.String(), err
 }
 
@@ -150,14 +188,11 @@ func libreOffice(ctx context.Context, p *program, path, dir string) (string, err
 		}
 		return output(ctx, reader, "-q", "-enc", "UTF-8", made[0], "-")
 	}
-	var all strings.Builder
+	var all boundedText
 	for _, name := range made {
-		text, err := os.ReadFile(name)
-		if err != nil {
+		if err := all.addFile(name); err != nil {
 			return "", err
 		}
-		all.Write(text)
-		all.WriteByte('\n')
 	}
 	return all.String(), nil
 }
